@@ -34,7 +34,10 @@ volatile std::sig_atomic_t interrupts = 0;
 void trace(bool isSent, const std::string& xml) {
     static const std::regex secrets{
         R"((<(auth|response|challenge|success|password)\b[^>]*>)[^<]+(</\2>))"};
-    std::cerr << (isSent ? ">> " : "<< ") << std::regex_replace(xml, secrets, "$1…$3") << std::endl;
+    static const std::regex secretFields{R"re((<field\b[^>]*var="password"[^>]*><value>)[^<]+)re"};
+    const auto shown =
+        std::regex_replace(std::regex_replace(xml, secrets, "$1…$3"), secretFields, "$1…");
+    std::cerr << (isSent ? ">> " : "<< ") << shown << std::endl;
 }
 
 // libstrophe waits for a TLS handshake without an end. This ends it: when the time is over, the
@@ -92,7 +95,8 @@ ErrorReport streamErrorReport(const Stanza& error) {
 }
 
 std::string describe(const ErrorReport& error) {
-    return error.text.empty() ? error.condition : error.condition + ": " + error.text;
+    return error.text.empty() ? error.condition
+                              : error.condition + ": " + withoutFullStop(error.text);
 }
 
 }  // namespace
@@ -334,12 +338,15 @@ Failure Connection::diagnoseLogin() const {
                     "."};
     }
     if (signs_.loginRefusal) {
-        const bool isPassword = signs_.loginRefusal->condition == "not-authorized";
-        return {ExitCode::Refused, signs_.loginRefusal->condition,
-                "The server refused the login of " + bareOf(account_.jid) + ": " +
-                    (isPassword && signs_.loginRefusal->text.empty()
-                         ? "the password is wrong, or there is no such account (not-authorized)."
-                         : describe(*signs_.loginRefusal) + "."),
+        const ErrorReport& refusal = *signs_.loginRefusal;
+        const bool isPassword = refusal.condition == "not-authorized";
+        const std::string why =
+            isPassword ? "the password is wrong, or there is no such account" : refusal.condition;
+        return {ExitCode::Refused, refusal.condition,
+                "The server refused the login of " + bareOf(account_.jid) + ": " + why + "." +
+                    (refusal.text.empty()
+                         ? ""
+                         : " It says: " + printable(withoutFullStop(refusal.text)) + "."),
                 isPassword ? "Check the address and the password." : ""};
     }
     if (!signs_.loggedIn) {
@@ -588,6 +595,8 @@ void Connection::observe(bool isSent, const std::string& xml) {
         static const std::regex mechanism{R"(<mechanism>([^<]*)</mechanism>)"};
         const std::sregex_iterator end;
         signs_.mechanisms.clear();
+        // What is offered without TLS is nothing to us.
+        if (!stream_ || !xmpp_conn_is_secured(stream_)) return;
         for (std::sregex_iterator at{xml.begin(), xml.end(), mechanism}; at != end; ++at) {
             signs_.mechanisms += (signs_.mechanisms.empty() ? "" : ", ") + (*at)[1].str();
         }

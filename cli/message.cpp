@@ -69,13 +69,13 @@ std::optional<Message> readArchived(const Stanza& result, const std::string& own
 
 Poco::JSON::Object::Ptr toJson(const Message& message) {
     auto object = jsonObject({{"event", std::string{"message"}},
-                                    {"from", message.from},
-                                    {"to", message.to},
-                                    {"type", message.type},
-                                    {"id", message.id},
-                                    {"archive_id", message.archiveId},
-                                    {"time", isoTime(message.time)},
-                                    {"subject", message.subject}});
+                              {"from", message.from},
+                              {"to", message.to},
+                              {"type", message.type},
+                              {"id", message.id},
+                              {"archive_id", message.archiveId},
+                              {"time", isoTime(message.time)},
+                              {"subject", message.subject}});
     object->set("text", message.body);
     if (message.isDelayed) object->set("delayed", true);
     if (message.isOwn) object->set("own", true);

@@ -144,8 +144,12 @@ std::string explain(const ErrorReport& error) {
     const auto found = meanings.find(error.condition);
     std::string words = found == meanings.end() ? error.condition : found->second;
     if (found != meanings.end()) words += " (" + error.condition + ")";
-    if (!error.text.empty()) words += ": " + error.text;
-    return words;
+    return error.text.empty() ? words : words + ": " + withoutFullStop(error.text);
+}
+
+std::string withoutFullStop(std::string text) {
+    while (text.ends_with('.') || text.ends_with(' ')) text.pop_back();
+    return text;
 }
 
 }  // namespace epode::cli

@@ -83,5 +83,7 @@ struct ErrorReport {
 std::optional<ErrorReport> errorOf(const Stanza& stanza);
 // What a condition means, for people who don't know RFC 6120 by heart.
 std::string explain(const ErrorReport& error);
+// A sentence of others as a part of one of ours.
+std::string withoutFullStop(std::string text);
 
 }  // namespace epode::cli

@@ -9,11 +9,11 @@ namespace {
 
 class Listener {
 public:
-    Listener(Connection& connection, const Output& out, const Invocation& invocation)
+    Listener(Connection& connection, const Output& out, const Invocation& invocation, long wanted)
         : connection_{connection},
           out_{out},
           from_{invocation.value("from")},
-          wanted_{invocation.number("count", 0, 1, 1'000'000'000)},
+          wanted_{wanted},
           answersReceipts_{invocation.has("receipts")} {
         connection.onStanza = [this](const Stanza& stanza) {
             if (const auto message = readMessage(stanza, connection_.bareJid())) hear(*message);
@@ -60,8 +60,9 @@ ExitCode run(const Invocation& invocation) {
     const auto timeout = invocation.duration("timeout");
     const long priority = invocation.number("priority", 0, -128, 127);
     const Carbons carbons = invocation.has("carbons") ? Carbons::On : Carbons::Off;
+    const long wanted = invocation.number("count", 0, 1, 1'000'000'000);
     Connection connection{chooseAccount(invocation, out), connectionSettings(invocation)};
-    Listener listener{connection, out, invocation};
+    Listener listener{connection, out, invocation, wanted};
     connection.connect();
     catchInterrupts();
     announce(connection, priority, carbons);
