@@ -638,7 +638,7 @@ Task<std::int64_t> ArchiveStore::purge(AccountId account, WallTime before, std::
     return database_.write(std::move(work));
 }
 
-Task<ArchivePreferences> ArchiveStore::preferences(AccountId account) {
+Task<std::optional<ArchivePreferences>> ArchiveStore::preferences(AccountId account) {
     auto work = [account](SqlConnection& connection) {
         return readPreferences(connection, account);
     };
@@ -658,14 +658,15 @@ Task<void> ArchiveStore::setPreferences(AccountId account, ArchivePreferences pr
     return database_.write(std::move(work));
 }
 
-ArchivePreferences readPreferences(SqlConnection& connection, AccountId account) {
-    ArchivePreferences preferences;
+std::optional<ArchivePreferences> readPreferences(SqlConnection& connection, AccountId account) {
+    std::optional<ArchivePreferences> preferences;
     connection.run("SELECT fallback, always, never FROM archive_preference WHERE account = ?1",
                    {account}, [&](const SqlRow& row) {
-                       preferences.fallback =
+                       preferences.emplace();
+                       preferences->fallback =
                            static_cast<ArchivePreferences::Fallback>(row.integer(0));
-                       preferences.always = splitLines(row.text(1));
-                       preferences.never = splitLines(row.text(2));
+                       preferences->always = splitLines(row.text(1));
+                       preferences->never = splitLines(row.text(2));
                    });
     return preferences;
 }

@@ -122,7 +122,8 @@ public:
     // `most` when it has no more.
     Task<std::int64_t> purge(AccountId account, WallTime before, std::size_t most);
 
-    Task<ArchivePreferences> preferences(AccountId account);
+    // Nothing when the account has set none.
+    Task<std::optional<ArchivePreferences>> preferences(AccountId account);
     Task<void> setPreferences(AccountId account, ArchivePreferences preferences);
 
 private:
@@ -146,7 +147,7 @@ private:
 };
 
 // Shared with who loads accounts.
-ArchivePreferences readPreferences(SqlConnection& connection, AccountId account);
+std::optional<ArchivePreferences> readPreferences(SqlConnection& connection, AccountId account);
 struct ArchiveState {
     WallTime last{};  // of all entries; 1970 when there is none
     WallTime delivered{};

@@ -119,22 +119,21 @@ std::span<const AccountTable> RosterStore::accountTables() { return tables; }
 
 RosterStore::RosterStore(Database& database) : database_{database} {}
 
-std::int64_t readRosterVersion(SqlConnection& connection, AccountId account) {
-    return readVersions(connection, account).current;
+StoredRoster readRoster(SqlConnection& connection, AccountId account) {
+    StoredRoster roster;
+    // The version first: with PostgreSQL a change may come in between, and is then told twice instead
+    // of never.
+    roster.version = readVersions(connection, account).current;
+    if (roster.version == 0) return roster;
+    connection.run(
+        "SELECT jid, name, groups, subscription, is_asking, is_approved, is_removed "
+        "FROM roster_item WHERE account = ?1 AND is_removed = 0 ORDER BY jid",
+        {account}, [&](const SqlRow& row) { roster.items.push_back(readItem(row)); });
+    return roster;
 }
 
-Task<Roster> RosterStore::load(AccountId account) {
-    auto work = [account](SqlConnection& connection) {
-        Roster roster;
-        // The version first: with PostgreSQL a change may come in between, and is then told twice
-        // instead of never.
-        roster.version = readRosterVersion(connection, account);
-        connection.run(
-            "SELECT jid, name, groups, subscription, is_asking, is_approved, is_removed "
-            "FROM roster_item WHERE account = ?1 AND is_removed = 0 ORDER BY jid",
-            {account}, [&](const SqlRow& row) { roster.items.push_back(readItem(row)); });
-        return roster;
-    };
+Task<StoredRoster> RosterStore::load(AccountId account) {
+    auto work = [account](SqlConnection& connection) { return readRoster(connection, account); };
     return database_.read(std::move(work));
 }
 

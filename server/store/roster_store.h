@@ -13,6 +13,7 @@
 
 namespace epode {
 
+// Who sees whose presence; `To`: the user sees the contact's.
 enum class Subscription : std::uint8_t { None, To, From, Both };
 
 struct RosterItem {
@@ -25,7 +26,7 @@ struct RosterItem {
     friend bool operator==(const RosterItem&, const RosterItem&) = default;
 };
 
-struct Roster {
+struct StoredRoster {
     std::int64_t version = 0;
     std::vector<RosterItem> items;  // by address
 };
@@ -60,7 +61,7 @@ public:
     static std::span<const Migration> migrations();
     static std::span<const AccountTable> accountTables();
 
-    Task<Roster> load(AccountId account);
+    Task<StoredRoster> load(AccountId account);
     // Nothing when so much has changed, or so long ago, that the client needs the whole roster.
     Task<std::optional<RosterChanges>> changesSince(AccountId account, std::int64_t version);
 
@@ -79,6 +80,6 @@ private:
 };
 
 // Shared with who loads accounts.
-std::int64_t readRosterVersion(SqlConnection& connection, AccountId account);
+StoredRoster readRoster(SqlConnection& connection, AccountId account);
 
 }  // namespace epode

@@ -46,8 +46,9 @@ Task<std::vector<SavedSession>> SessionStore::takeAll(WallTime now) {
     auto work = [node = node_, now](SqlConnection& connection) {
         std::vector<SavedSession> sessions;
         connection.run(
-            "SELECT id, account, resource, expires_at, state FROM saved_session "
-            "WHERE node = ?1 AND expires_at > ?2 ORDER BY id",
+            "SELECT saved_session.id, account, resource, expires_at, state, jid FROM saved_session "
+            "JOIN account ON account.id = saved_session.account "
+            "WHERE node = ?1 AND expires_at > ?2 ORDER BY saved_session.id",
             {node, toMilliseconds(now)}, [&](const SqlRow& row) {
                 SavedSession session;
                 session.id = row.text(0);
@@ -55,6 +56,7 @@ Task<std::vector<SavedSession>> SessionStore::takeAll(WallTime now) {
                 session.resource = row.text(2);
                 session.expires = fromMilliseconds(row.integer(3));
                 session.state = row.blob(4);
+                session.jid = row.text(5);
                 sessions.push_back(std::move(session));
             });
         connection.run("DELETE FROM saved_session WHERE node = ?1", {node});

@@ -44,7 +44,7 @@ Task<std::optional<AccountRecord>> Stores::load(std::string jid) {
         if (!found) return found;
         found->archivePreferences = readPreferences(connection, found->account);
         found->archive = readArchiveState(connection, found->account);
-        found->rosterVersion = readRosterVersion(connection, found->account);
+        found->roster = readRoster(connection, found->account);
         return found;
     };
     return database_.read(std::move(work));

@@ -18,9 +18,9 @@ struct AccountRecord {
     bool isDisabled = false;
     WallTime created{};
     std::optional<WallTime> lastActivity;
-    ArchivePreferences archivePreferences;
+    std::optional<ArchivePreferences> archivePreferences;
     ArchiveState archive;
-    std::int64_t rosterVersion = 0;
+    StoredRoster roster;
 };
 
 // Migrates the database and opens the stores. Outlived by the database.
