@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,18 +20,37 @@ namespace epode {
 class Arena {
 public:
     Arena() = default;
-    Arena(Arena&& other) noexcept;
-    Arena& operator=(Arena&& other) noexcept;
+    Arena(const Arena&) = delete;
+    Arena& operator=(const Arena&) = delete;
     ~Arena();
 
-    void* allocate(std::size_t bytes, std::size_t alignment);
+    // An arena whose first `room` bytes stand in the same block of heap as itself: who knows how
+    // much will be needed pays for one allocation.
+    static std::unique_ptr<Arena> withRoom(std::size_t room);
+
+    void* allocate(std::size_t bytes, std::size_t alignment) {
+        const auto padding = -reinterpret_cast<std::uintptr_t>(next_) & (alignment - 1);
+        if (padding + bytes > std::size_t(end_ - next_)) return allocateElsewhere(bytes);
+        std::byte* const start = next_ + padding;
+        next_ = start + bytes;
+        return start;
+    }
     // A copy that lives as long as the arena.
     std::string_view keep(std::string_view text);
+    // Both texts in one, in place when `head` was the last thing kept and there is room, so that a
+    // text which grows by small pieces costs no more than its length.
+    std::string_view join(std::string_view head, std::string_view tail);
     // Bytes taken from the heap so far: what a stranger's stanza really costs.
     std::size_t bytes() const { return bytes_; }
 
+    // Blocks are larger than the type says (withRoom), hence no sized deallocation.
+    static void operator delete(void* block) { ::operator delete(block); }
+
 private:
     struct Chunk;
+    explicit Arena(std::size_t room) noexcept;
+    void* allocateElsewhere(std::size_t bytes);
+
     Chunk* newest_ = nullptr;
     std::byte* next_ = nullptr;
     std::byte* end_ = nullptr;
@@ -108,7 +129,9 @@ public:
 
 private:
     friend class Document;
+    friend class XmlFastParser;  // lays whole trees out in one block
     explicit Element(Arena& arena) : arena_{&arena} {}
+    Element& copyNode(const Element& node, std::string_view inheritedNs);
     void unlink(Element* before, Element& node);
 
     Arena* arena_;
@@ -224,6 +247,8 @@ private:
 void writeXml(std::string& out, const Element& element, std::string_view inheritedNs = {});
 // The nodes inside `element` alone, as they stand within a start tag of its namespace.
 void writeInnerXml(std::string& out, const Element& element);
+// One attribute, with a blank before it. `prefixes` counts those that the start tag declares.
+void writeAttributeXml(std::string& out, const Attribute& attribute, unsigned& prefixes);
 std::string toXml(const Element& element, std::string_view inheritedNs = {});
 
 // Appends text with `<`, `&`, `>` (and in attributes both quotes and white space) escaped.

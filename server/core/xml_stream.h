@@ -30,20 +30,24 @@ struct StreamHeader {
     std::string id;
     std::string lang;
     std::string version;         // "" when absent
-    std::string defaultNs;       // jabber:client, jabber:server, …
+    std::string defaultNs;       // jabber:client, jabber:server, …; "" when none is declared
     bool hasDeclaration = false;
 };
+
+// ExpatOnly is for tests: both ways must give the same events and the same trees.
+enum class XmlPath { FastThenExpat, ExpatOnly };
 
 // Parsers of one loop. Not thread-safe; outlives its streams.
 class XmlParserPool {
 public:
-    XmlParserPool();
+    explicit XmlParserPool(XmlPath path = XmlPath::FastThenExpat);
     ~XmlParserPool();
     std::size_t idle() const;   // parsers that wait for somebody
     std::size_t inUse() const;  // parsers inside an element, or of streams with unusual headers
 
 private:
     friend class XmlStream;
+    friend struct XmlStreamAccess;
     struct State;
     std::unique_ptr<State> state_;
 };
@@ -85,8 +89,22 @@ public:
     bool isInside() const;
 
 private:
+    friend struct XmlStreamAccess;
     struct State;
     std::unique_ptr<State> state_;
 };
+
+// One whole element outside of a stream (WebSocket frames, stored XML): white space around it is
+// skipped, anything else beside it is an error. `ns` is the default namespace that the text inherits;
+// the prefix `stream` is bound as on a stream.
+struct ParsedElement {
+    Document document;
+    std::string_view innerText;  // as XmlStream::innerText
+    StreamError error;           // why there is no document
+};
+ParsedElement parseElement(XmlParserPool& pool, const XmlLimits& limits, std::string_view text,
+                           std::string_view ns = {});
+// With a pool and limits of this thread's own.
+ParsedElement parseElement(std::string_view text, std::string_view ns = {});
 
 }  // namespace epode
