@@ -6,6 +6,7 @@
 #include "route/roster_changes.h"
 #include "route/roster_xml.h"
 #include "route/stores.h"
+#include "route/stream_facts.h"
 
 namespace epode {
 namespace {
@@ -147,6 +148,7 @@ const PluginInfo info{
 };
 
 }  // namespace
-}  // namespace epode
 
-DECLARE_PLUGIN(epode::RosterPlugin, epode::info)
+DECLARE_PLUGIN(RosterPlugin, info)
+
+}  // namespace epode

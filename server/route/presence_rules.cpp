@@ -7,7 +7,9 @@
 #include "route/server.h"
 #include "route/session.h"
 #include "route/shard.h"
+#include "route/stores.h"
 
+#include <algorithm>
 #include <charconv>
 #include <set>
 
@@ -41,6 +43,10 @@ std::optional<std::int8_t> parsePriority(std::string_view text) {
 // nobody waits for "unavailable" as their answer.
 bool isOwnProbe(const Stanza& probe, const Server& server) {
     return probe.id().empty() && server.isLocal(probe.from().domain());
+}
+
+StanzaPtr probeOf(const Account& account, bool isLocal) {
+    return Stanza::presence(StanzaType::Probe, account.jid(), {}, isLocal ? "" : "probe");
 }
 
 }  // namespace
@@ -185,14 +191,19 @@ void PresenceRules::greet(Session& session) {
     StanzaPtr localProbe;
     StanzaPtr remoteProbe;
     bool anyRequest = false;
+    const bool isOnly = availableCount() == 1;
     for (const auto& [jid, contact] : account_.roster().contacts()) {
         anyRequest = anyRequest || contact.state.pendingIn;
-        if (!contact.state.seesContact()) continue;
         const bool isLocal = server().isLocal(jid.domain());
-        StanzaPtr& probe = isLocal ? localProbe : remoteProbe;
-        if (!probe)
-            probe = Stanza::presence(StanzaType::Probe, account_.jid(), {}, isLocal ? "" : "probe");
-        server().route(Stanza::readdressed(probe, jid));
+        if (contact.state.seesContact()) {
+            StanzaPtr& probe = isLocal ? localProbe : remoteProbe;
+            if (!probe) probe = probeOf(account_, isLocal);
+            server().route(Stanza::readdressed(probe, jid));
+        } else if (contact.state.pendingOut && isOnly && !isLocal) {
+            // The first request may have been lost on its way (RFC 6121, 3.1.2).
+            server().route(
+                Stanza::presence(StanzaType::Subscribe, account_.jid(), jid, "repeated"));
+        }
     }
     if (anyRequest) deliverRequests(session);
 }
@@ -294,6 +305,12 @@ void PresenceRules::deliverNotification(const StanzaPtr& presence) {
         if (!contact || !contact->state.pendingOut) return;
     }
     deliverToAvailable(presence);
+}
+
+std::size_t PresenceRules::availableCount() const {
+    const auto& sessions = account_.sessions();
+    return std::size_t(std::count_if(sessions.begin(), sessions.end(),
+                                     [](const auto& s) { return s->isAvailable(); }));
 }
 
 void PresenceRules::deliverToAvailable(const StanzaPtr& presence) {

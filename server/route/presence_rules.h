@@ -53,6 +53,7 @@ private:
     void answerBareProbe(const Stanza& probe, bool isSubscribed);
     void answerFullProbe(const Stanza& probe, bool isSubscribed);
     bool isSubscribed(const Jid& who) const;
+    std::size_t availableCount() const;
     Server& server() const;
 
     Account& account_;
