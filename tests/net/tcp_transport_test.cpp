@@ -281,11 +281,9 @@ TEST_CASE("a connection moves between loops under traffic, in order and without 
     };
     RawClient client{server.port()};
     const auto bytes = pattern(4 << 20);
-    std::jthread sender{[&] {
-        client.send(bytes);
-        client.endSending();
-    }};
+    std::jthread sender{[&] { client.send(bytes); }};
     CHECK((client.receive(bytes.size()) == bytes));
+    client.endSending();
     CHECK(moves > 10);
     CHECK_FALSE(wanderer.isMisplaced);
     REQUIRE(server.eventually([&] { return wanderer.isClosed.load(); }));
