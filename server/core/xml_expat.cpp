@@ -224,6 +224,11 @@ XmlExpatParser::Outcome XmlExpatParser::feed(std::string_view& input, const XmlS
         input.remove_prefix(bytes);
         taken_ += bytes;
 
+        // Expat takes this for UTF-16, whatever it was told.
+        if (fed_ < 2 && fed_ + piece.size() >= 2 && piece[1 - fed_] == '\0') {
+            fail(StreamCondition::UnsupportedEncoding, "The encoding of a stream is UTF-8.");
+            return Outcome::Failure;
+        }
         // Expat reads an unfinished tag from its start with each piece. When somebody sends a long
         // one byte by byte, the bytes wait until there are enough of them.
         if (unfinished_ >= tokenBytesPatient && !hasBracket &&

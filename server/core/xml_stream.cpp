@@ -168,6 +168,11 @@ struct XmlStream::State {
 
     void drop() { setParser(nullptr); }
 
+    void giveBack() {
+        --pool->inUse;
+        pool->giveBack(kind, std::move(parser));
+    }
+
     Event fail(StreamError why) {
         phase = Phase::Failed;
         error = std::make_unique<StreamError>(std::move(why));
@@ -291,12 +296,13 @@ XmlStream::Event XmlStream::State::beginStream() {
     closesAtOnce = parser->isClosed();
     phase = Phase::Open;
     isInside = false;
-    // The parser that read the header goes on with the elements of any such stream.
-    if (kind != Kind::Other) {
-        auto used = std::move(parser);
-        --pool->inUse;
-        pool->giveBack(kind, std::move(used));
-    } else if (closesAtOnce) {
+    // The parser that read the header can go on with the elements of any such stream, if there is
+    // none yet. One of another kind stays.
+    if (kind == Kind::Other) {
+        if (closesAtOnce) drop();
+    } else if (pool->idle[std::size_t(kind)].empty()) {
+        giveBack();
+    } else {
         drop();
     }
     return Event::Header;
@@ -306,13 +312,10 @@ XmlStream::Event XmlStream::State::endElement() {
     document = parser->takeDocument();
     inner = {};
     isInside = false;
-    if (kind != Kind::Other) {
-        auto used = std::move(parser);
-        --pool->inUse;
-        pool->giveBack(kind, std::move(used));
-    } else if (!parser->isReusable()) {
+    if (kind != Kind::Other)
+        giveBack();
+    else if (!parser->isReusable())
         drop();
-    }
     return Event::Element;
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/jid.h"
 #include "core/stanza.h"
+#include "store/roster_store.h"
 
 #include <cstdint>
 #include <map>
@@ -12,9 +13,6 @@
 #include <vector>
 
 namespace epode {
-
-// Who sees whose presence; `to`: the user sees the contact's.
-enum class Subscription : std::uint8_t { None, To, From, Both };
 
 std::string_view toText(Subscription subscription);  // "both"
 
