@@ -201,9 +201,10 @@ XmlExpatParser::Outcome XmlExpatParser::feed(std::string_view& input, const XmlS
     while (!input.empty()) {
         if (taken_ == bytesMax) {
             fail(StreamCondition::PolicyViolation,
-                 hasHeader_
-                     ? "A stanza may have at most " + std::to_string(bytesMax) + " bytes."
-                     : "A stream header may have at most " + std::to_string(bytesMax) + " bytes.");
+                 (hasHeader_ ? "A stanza" : "A stream header") +
+                     (" has more than " + std::to_string(bytesMax) + " bytes."));
+            // RFC 6120, 4.9.3.14.
+            error_.extra = "<stanza-too-big xmlns='urn:xmpp:errors'/>";
             return Outcome::Failure;
         }
         // Nothing behind the end of an element may reach expat. Every level that is open needs one
@@ -316,9 +317,9 @@ void XmlExpatParser::startHeader(std::string_view qname, const char** attributes
         if (attribute.local == "version") header_.version = value;
     }
     if (count > limits_->attributesMax) {
-        return fail(StreamCondition::PolicyViolation, "An element may have at most " +
-                                                          std::to_string(limits_->attributesMax) +
-                                                          " attributes.");
+        return fail(
+            StreamCondition::PolicyViolation,
+            "An element has more than " + std::to_string(limits_->attributesMax) + " attributes.");
     }
     for (const auto& [prefix, ns] : declarations_.namespaces) {
         if (prefix.empty() && declarations_.hasPrefix) header_.defaultNs = ns;
@@ -330,7 +331,7 @@ void XmlExpatParser::startElement(std::string_view qname, const char** attribute
     endText();
     const auto refuse = [&](std::size_t most, std::string_view what) {
         fail(StreamCondition::PolicyViolation,
-             "A stanza may have at most " + std::to_string(most) + " " + std::string{what} + ".");
+             "A stanza has more than " + std::to_string(most) + " " + std::string{what} + ".");
     };
     if (++depth_ > limits_->depthMax) return refuse(limits_->depthMax, "levels of elements");
     if (++nodes_ > limits_->nodesMax) return refuse(limits_->nodesMax, "elements and texts");
@@ -338,9 +339,9 @@ void XmlExpatParser::startElement(std::string_view qname, const char** attribute
     std::size_t count = std::exchange(declared_, 0);
     for (auto** at = attributes; *at; at += 2) ++count;
     if (count > limits_->attributesMax) {
-        return fail(StreamCondition::PolicyViolation, "An element may have at most " +
-                                                          std::to_string(limits_->attributesMax) +
-                                                          " attributes.");
+        return fail(
+            StreamCondition::PolicyViolation,
+            "An element has more than " + std::to_string(limits_->attributesMax) + " attributes.");
     }
 
     if (!arena_) arena_ = std::make_unique<Arena>();

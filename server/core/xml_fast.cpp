@@ -271,7 +271,10 @@ bool XmlFastParser::declare(const RawAttribute& declaration) {
     }
     const auto prefix = std::string_view{declaration.name, declaration.nameBytes}.substr(6);
     if (value.empty() || prefix.starts_with("xml") || bindings_.size() >= bindingsMax) return false;
-    if (!scope_->contentNs.empty() && value == scope_->contentNs) value = ns::client;
+    if (!scope_->contentNs.empty() && value == scope_->contentNs) {
+        value = ns::client;
+        isVerbatim_ = false;
+    }
     for (auto i = nodes_.back().bindingCount; i < bindings_.size(); ++i) {
         if (bindings_[i].prefix == prefix) return false;
     }

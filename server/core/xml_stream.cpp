@@ -370,7 +370,8 @@ bool XmlStream::isInside() const { return state_->isInside; }
 // Puts a stream behind a header which was never sent.
 struct XmlStreamAccess {
     static void open(XmlStream& stream, std::string_view defaultNs) {
-        stream.state_->setDeclarations(declarationsOf(defaultNs));
+        // A new stream is of Kind::Client.
+        if (defaultNs != ns::client) stream.state_->setDeclarations(declarationsOf(defaultNs));
         stream.state_->phase = XmlStream::State::Phase::Open;
     }
 };

@@ -47,7 +47,6 @@ public:
 
 private:
     friend class XmlStream;
-    friend struct XmlStreamAccess;
     struct State;
     std::unique_ptr<State> state_;
 };

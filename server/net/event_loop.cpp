@@ -78,6 +78,7 @@ void EventLoop::turn() {
     isSleeping_.store(false, std::memory_order_relaxed);
     if (count < 0 && errno != EINTR) fail("epoll_wait");
     now_ = std::chrono::steady_clock::now();
+    ++turns_;
 
     for (auto i = 0; i < count; ++i) {
         const Handle handle = events[i].data.u64;

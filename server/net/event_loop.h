@@ -48,6 +48,9 @@ public:
     SteadyTime now() const override { return now_; }
     WallTime wallNow() const override;
 
+    // How many turns it has run. Own thread.
+    std::uint64_t turns() const { return turns_; }
+
     // All below: own thread, or before the loop runs.
 
     Handle add(Source& source);
@@ -103,6 +106,7 @@ private:
     Fd epoll_;
     Fd wake_;
     SteadyTime now_;
+    std::uint64_t turns_ = 0;
     TimerQueue timers_;
     Traffic traffic_;
 

@@ -32,16 +32,16 @@ constexpr auto betweenComplaints = std::chrono::minutes{1};
 
 Fd openSpare() { return Fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)}; }
 
-std::string textOf(const IpAddress& address) {
+std::string textOf(const IpAddress& address, std::uint16_t port) {
     const auto text = address.toText();
-    return (address.isV4() ? text : "[" + text + "]") + ":" + std::to_string(address.port());
+    return (address.isV4() ? text : "[" + text + "]") + ":" + std::to_string(port);
 }
 
 Fd listenOn(const IpAddress& address) {
     const auto check = [&](bool worked) {
         if (!worked) {
             throw std::system_error{errno, std::generic_category(),
-                                    "cannot listen on " + textOf(address)};
+                                    "cannot listen on " + textOf(address, address.port())};
         }
     };
     sockaddr_storage storage;
@@ -74,7 +74,7 @@ Listener::Listener(EventLoop& loop, Settings settings, Accepted accepted)
         const auto error = errno;
         loop_.remove(handle_);
         throw std::system_error{error, std::generic_category(),
-                                "cannot listen on " + textOf(settings_.address)};
+                                "cannot listen on " + textOf(settings_.address, port_)};
     }
 }
 
@@ -134,7 +134,7 @@ void Listener::turnAwayOne() {
     if (loop_.now() - complained_ >= betweenComplaints) {
         complained_ = loop_.now();
         log.error("connections cannot be accepted; raise the limit of open files (LimitNOFILE)",
-                  {{"address", textOf(settings_.address)},
+                  {{"address", textOf(settings_.address, port_)},
                    {"error", std::generic_category().message(error)}});
     }
     spare_.reset();

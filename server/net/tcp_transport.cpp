@@ -139,7 +139,8 @@ void TcpTransport::joinLoop(EventLoop& loop) {
 void TcpTransport::onReady(std::uint32_t events) {
     if (phase_ == Phase::Closed) return;
     if (events & EPOLLOUT && backlog_) {
-        sendBacklog();
+        // What is left of the clear text looks for early input first.
+        if (tls_ == Tls::Leaving || sendBacklog()) flush();
         if (isAboveHighMark_ && unsentBytes() < lowMark) {
             isAboveHighMark_ = false;
             if (phase_ == Phase::Open && !isMoving_ && !survives([this] { user_->onDrained(); })) {
@@ -285,20 +286,29 @@ void TcpTransport::startTls(const TlsServerContext& context) {
         return;
     }
     session_ = TlsSession::server(std::move(contexts));
-    tls_ = Tls::Leaving;
-    wantFlush();
+    leaveClearText();
 }
 
 void TcpTransport::startTls(const TlsClientContext& context, std::string_view serverName) {
     if (phase_ != Phase::Open || tls_ != Tls::None) return;
     session_ = TlsSession::client(context, std::string{serverName});
-    tls_ = Tls::Leaving;
-    wantFlush();
+    leaveClearText();
 }
 
 void TcpTransport::startDirectTls(const TlsServerContext& context) {
     startTls(context);
     if (tls_ == Tls::Leaving) tls_ = Tls::Handshaking;
+}
+
+// Sets apart what is to leave in the clear from what is queued after it, even in the same turn.
+void TcpTransport::leaveClearText() {
+    tls_ = Tls::Leaving;
+    if (output_ && !output_->empty()) {
+        if (!backlog_) backlog_ = loop_->borrowString();
+        backlog_->append(*output_);
+        output_->clear();
+    }
+    wantFlush();
 }
 
 void TcpTransport::beginTls() {
@@ -351,18 +361,18 @@ void TcpTransport::flush() {
         return;
     }
     if (phase_ == Phase::Ending) loop_->giveBack(std::move(output_));
-    if (!backlog_ && output_ && tls_ != Tls::Handshaking) {
-        if (tls_ == Tls::Open) {
-            auto& records = loop_->scratch();
-            records.clear();
-            session_->encrypt(*output_, records);
-            loop_->giveBack(std::move(output_));
-            sendRecords(records);
-            if (records.capacity() > 4 * EventLoop::readBytes) std::string{}.swap(records);
-        } else {
-            if (tls_ == Tls::Leaving) dropEarlyInput();
-            sendString(std::move(output_));
-        }
+    if (tls_ == Tls::Leaving) {
+        dropEarlyInput();
+        if (backlog_ && !sendBacklog()) return;
+    }
+    if (!backlog_ && output_ && tls_ == Tls::None) sendString(std::move(output_));
+    if (!backlog_ && output_ && tls_ == Tls::Open) {
+        auto& records = loop_->scratch();
+        records.clear();
+        session_->encrypt(*output_, records);
+        loop_->giveBack(std::move(output_));
+        sendRecords(records);
+        if (records.capacity() > 4 * EventLoop::readBytes) std::string{}.swap(records);
     }
     if (!backlog_) afterFlush();
     if (unsentBytes() > highMark) isAboveHighMark_ = true;
@@ -429,21 +439,19 @@ std::size_t TcpTransport::sendNow(std::string_view bytes) {
     return bytes.size();
 }
 
-void TcpTransport::sendBacklog() {
+// True when nothing is left of it.
+bool TcpTransport::sendBacklog() {
     const std::string_view rest{backlog_->data() + sent_, backlog_->size() - sent_};
     const auto taken = sendNow(rest);
-    if (taken < rest.size()) {
-        sent_ += taken;
-        if (sent_ > backlog_->size() / 2) {
-            backlog_->erase(0, sent_);
-            sent_ = 0;
-        }
-        return;
+    if (taken == rest.size()) {
+        loop_->giveBack(std::move(backlog_));
+        sent_ = 0;
+    } else if (sent_ += taken; sent_ > backlog_->size() / 2) {
+        backlog_->erase(0, sent_);
+        sent_ = 0;
     }
-    loop_->giveBack(std::move(backlog_));
-    sent_ = 0;
-    flush();
     updateInterest();
+    return !backlog_;
 }
 
 void TcpTransport::releaseOutput() {

@@ -61,13 +61,14 @@ private:
     void onReadable(std::uint32_t events);
     void takeEncrypted(std::string_view bytes);
     void continueReading();
+    void leaveClearText();
     void beginTls();
     void dropEarlyInput();
 
     void sendString(std::unique_ptr<std::string> string);
     void sendRecords(const std::string& records);
     std::size_t sendNow(std::string_view bytes);
-    void sendBacklog();
+    bool sendBacklog();
     void afterFlush();
     void releaseOutput();
 

@@ -42,9 +42,26 @@ Account::Account(Shard& shard, Host& host, Jid bare, AccountRecord record)
       lastStamp_{toMilliseconds(record.archive.last)},
       savedPosition_{toMilliseconds(record.archive.delivered)},
       pending_{savedPosition_, record.archive.pending > 0},
-      lastUsed_{shard.executor().now()} {}
+      lastUsed_{shard.executor().now()} {
+    takeRoster(record.roster);
+}
 
 Account::~Account() = default;
+
+void Account::takeRoster(const StoredRoster& stored) {
+    roster_.setVersion(stored.version);
+    for (const RosterItem& item : stored.items) {
+        const auto jid = Jid::parse(item.jid);
+        if (!jid) continue;
+        Contact& contact = roster_.entry(*jid);
+        contact.name = item.name;
+        contact.groups = item.groups;
+        contact.state = {.subscription = item.subscription,
+                         .pendingOut = item.isAsking,
+                         .approved = item.isApproved};
+        contact.listed = true;
+    }
+}
 
 // ---- sessions
 

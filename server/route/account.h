@@ -80,6 +80,7 @@ public:
 
 private:
     friend class Shard;
+    void takeRoster(const StoredRoster& stored);
     // A message that came while older ones were being read from the log for a client.
     struct Held {
         StanzaPtr message;

@@ -30,10 +30,6 @@ std::optional<std::string> decodeMessage(std::string_view text) {
     return decodeBase64(text);
 }
 
-std::string encodeMessage(std::string_view bytes) {
-    return bytes.empty() ? std::string{"="} : encodeBase64(bytes);
-}
-
 std::vector<Jid> identitiesOf(const TlsInfo& tls) {
     std::vector<Jid> identities;
     if (tls.peerCertificate.empty() || !tls.peerVerified) return identities;

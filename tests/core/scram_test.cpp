@@ -398,9 +398,9 @@ TEST_CASE("the client refuses a server that it should not trust") {
         "r=abc123,s=QSXCR+Q6sek8bf92,i=4095",  // too weak
         "r=abc123,s=QSXCR+Q6sek8bf92,i=0", "r=abc123,s=QSXCR+Q6sek8bf92,i=-4096",
         "r=abc123,s=QSXCR+Q6sek8bf92,i=04096", "r=abc123,s=QSXCR+Q6sek8bf92,i=99999999",
-        "r=abc123,s=QSXCR+Q6sek8bf92,i=4096x", "r=abc123,s=QSXCR,i=4096", "r=abc123,s=,i=4096",
-        "r=abc123,i=4096", "m=x,r=abc123,s=QSXCR+Q6sek8bf92,i=4096",
-        "r=abc123,s=QSXCR+Q6sek8bf92,i=4096,m=x",
+        "r=abc123,s=QSXCR+Q6sek8bf92,i=1000001", "r=abc123,s=QSXCR+Q6sek8bf92,i=4096x",
+        "r=abc123,s=QSXCR,i=4096", "r=abc123,s=,i=4096", "r=abc123,i=4096",
+        "m=x,r=abc123,s=QSXCR+Q6sek8bf92,i=4096", "r=abc123,s=QSXCR+Q6sek8bf92,i=4096,m=x",
         "r=abc123,s=QSXCR+Q6sek8bf92,i=4096,h=AAAA",  // the offers were changed
     }));
     CAPTURE(row);

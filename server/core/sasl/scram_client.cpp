@@ -41,6 +41,9 @@ std::optional<std::string> ScramClient::answer(std::string_view serverFirst) {
     if (message->iterations < options_.iterationsLeast) {
         return fail("The server asks for too weak a proof.");
     }
+    if (message->iterations > options_.iterationsMost) {
+        return fail("The server asks for too much work.");
+    }
     if (!message->downgradeHash.empty() && !options_.mechanismsSeen.empty() &&
         message->downgradeHash !=
             downgradeHash(options_.hash, options_.mechanismsSeen, options_.bindingTypesSeen)) {

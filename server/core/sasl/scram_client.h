@@ -25,7 +25,9 @@ public:
         // What the server's stream features have shown; checked when its hash comes (XEP-0474).
         std::vector<std::string> mechanismsSeen = {};
         std::vector<std::string> bindingTypesSeen = {};
+        // Fewer give the password away; more are an attack on our time.
         std::uint32_t iterationsLeast = defaultIterations;
+        std::uint32_t iterationsMost = 1'000'000;
         std::string nonce = {};  // random when empty
     };
 
