@@ -5,8 +5,8 @@
 #include "plugin/plugin.h"
 #include "route/roster_changes.h"
 #include "route/roster_xml.h"
-#include "route/stores.h"
 #include "route/stream_facts.h"
+#include "store/stores.h"
 
 namespace epode {
 namespace {
@@ -74,14 +74,16 @@ Document wholeRoster(const Account& account) {
 }
 
 // RFC 6121, 2.6.3: an empty result, then a push for each contact that has changed since.
-void sendChanges(Session& session, const Iq& iq, const std::vector<RosterDelta>& changes) {
+void sendChanges(Session& session, const Iq& iq, const RosterChanges& since) {
     session.deliver(iq.stanza().result());
     const Account& account = session.account();
-    for (const auto& change : changes) {
-        const Contact* now = account.roster().find(change.contact);
+    for (const auto& change : since.changes) {
+        const auto jid = Jid::parse(change.item.jid);
+        if (!jid) continue;
+        const Contact* now = account.roster().find(*jid);
         const bool isListed = now && now->listed;
         Contact gone;
-        gone.jid = change.contact;
+        gone.jid = *jid;
         const auto push = rosterPush(account, isListed ? *now : gone,
                                      isListed ? ItemForm::Full : ItemForm::Removed, change.version);
         session.deliver(Stanza::readdressed(push, session.jid()));
@@ -94,8 +96,9 @@ Task<Reply> RosterPlugin::get(const Iq& iq) {
         co_return StanzaError{Condition::BadRequest, "A roster get has no items."};
     if (!iq.account()) co_return noRoster();
     // What the client has sent before is in what it reads.
-    const bool isInTurn = co_await rosterTurn(*iq.account());
     Account* account = iq.account();
+    const bool isInTurn = co_await rosterTurn(*account);
+    account = iq.account();
     Session* session = iq.sender();
     if (!account || !session || !isInTurn) co_return noRoster();
     session->setInterested();
@@ -106,14 +109,15 @@ Task<Reply> RosterPlugin::get(const Iq& iq) {
     if (*known == version) co_return Reply{};
 
     RosterStore& store = iq.shard().server().stores().rosters;
-    const auto changes = co_await store.changesSince(account->id(), *known);
+    const AccountId id = account->id();
+    const auto since = co_await store.changesSince(id, *known);
     account = iq.account();
     session = iq.sender();
     if (!account || !session) co_return Reply::none();
     // What has changed meanwhile was pushed; the numbers read here would take the client back.
-    const bool isWorthIt = changes && changes->size() < account->roster().listedCount();
+    const bool isWorthIt = since && since->changes.size() < account->roster().listedCount();
     if (!isWorthIt || account->roster().version() != version) co_return wholeRoster(*account);
-    sendChanges(*session, iq, *changes);
+    sendChanges(*session, iq, *since);
     co_return Reply::none();
 }
 

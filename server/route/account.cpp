@@ -5,6 +5,7 @@
 #include "core/time_format.h"
 #include "route/message_content.h"
 #include "route/presence_rules.h"
+#include "route/roster_changes.h"
 #include "route/server.h"
 #include "route/session.h"
 #include "route/shard.h"
@@ -36,6 +37,7 @@ Account::Account(Shard& shard, Host& host, Jid bare, AccountRecord record)
       host_{host},
       jid_{std::move(bare)},
       id_{record.account},
+      roster_{record.roster},
       preferences_{std::move(record.archivePreferences)},
       lastStamp_{toMilliseconds(record.archive.last)},
       savedPosition_{toMilliseconds(record.archive.delivered)},
@@ -358,7 +360,8 @@ void Account::savePosition() {
 }
 
 bool Account::isIdle() const {
-    return sessions_.empty() && !readingPending_ && held_.empty() && !positionTimer_;
+    return sessions_.empty() && !readingPending_ && held_.empty() && !positionTimer_ &&
+           !isRosterChanging(slots_);
 }
 
 }  // namespace epode

@@ -7,7 +7,7 @@
 #include "route/server.h"
 #include "route/session.h"
 #include "route/shard.h"
-#include "route/stores.h"
+#include "store/stores.h"
 
 #include <algorithm>
 #include <charconv>
@@ -214,16 +214,17 @@ void PresenceRules::deliverRequests(Session& session) {
     std::set<Jid> asking;
     for (const auto& [jid, contact] : account_.roster().contacts())
         if (contact.state.pendingIn) asking.insert(jid);
-    start(account_.shard().server().stores().rosters.requests(account_.id()),
+    start(server().stores().rosters.requests(account_.id()),
           [&shard = account_.shard(), jid = session.jid(), asking = std::move(asking)](
-              std::optional<std::vector<StanzaPtr>> requests, std::exception_ptr failure) {
+              std::optional<std::vector<SubscriptionRequest>> requests, std::exception_ptr failure) {
               Session* session = shard.session(jid);
               if (failure || !session || !session->isAvailable()) return;
               const Roster& roster = session->account().roster();
               for (const auto& request : *requests) {
-                  const Contact* contact = roster.find(request->from());
+                  const StanzaPtr presence = Stanza::parse(request.stanza);
+                  const Contact* contact = presence ? roster.find(presence->from()) : nullptr;
                   if (contact && contact->state.pendingIn && asking.contains(contact->jid))
-                      session->deliver(request);
+                      session->deliver(presence);
               }
           });
 }

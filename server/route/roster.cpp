@@ -4,6 +4,31 @@
 
 namespace epode {
 
+Roster::Roster(const StoredRoster& stored) : version_{stored.version} {
+    for (const RosterItem& item : stored.items) {
+        const auto jid = Jid::parse(item.jid);
+        if (!jid) continue;
+        Contact& contact = entry(*jid);
+        contact.name = item.name;
+        contact.groups = item.groups;
+        contact.listed = true;
+        contact.state.subscription = item.subscription;
+        contact.state.pendingOut = item.isAsking;
+        contact.state.approved = item.isApproved;
+    }
+    for (const auto& asking : stored.asking)
+        if (const auto jid = Jid::parse(asking)) entry(*jid).state.pendingIn = true;
+}
+
+RosterItem toItem(const Contact& contact) {
+    return {.jid = contact.jid.text(),
+            .name = contact.name,
+            .groups = contact.groups,
+            .subscription = contact.state.subscription,
+            .isAsking = contact.state.pendingOut,
+            .isApproved = contact.state.approved};
+}
+
 const Contact* Roster::find(const Jid& bare) const {
     const auto found = contacts_.find(bare);
     return found == contacts_.end() ? nullptr : &found->second;

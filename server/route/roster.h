@@ -40,6 +40,9 @@ struct Contact {
     bool listed = false;
 };
 
+// A listed contact as it is stored.
+RosterItem toItem(const Contact& contact);
+
 // What happens to a state, and what has to be done about it. Pure: one table for each direction.
 struct Transition {
     ContactState state;
@@ -55,6 +58,9 @@ Transition inbound(const ContactState& state, StanzaType type);
 // The roster in memory, as the account's shard holds it. Storing and pushing are the caller's.
 class Roster {
 public:
+    Roster() = default;
+    explicit Roster(const StoredRoster& stored);
+
     const Contact* find(const Jid& bare) const;
     Contact& entry(const Jid& bare);  // made when it is missing, unlisted and without subscription
     void remove(const Jid& bare);

@@ -4,7 +4,6 @@
 #include "route/account.h"
 #include "route/presence_options.h"
 #include "route/presence_rules.h"
-#include "route/roster_store_access.h"
 #include "route/server.h"
 #include "route/shard.h"
 #include "store/database.h"
@@ -45,10 +44,37 @@ void apply(Account& account, const RosterChange& change, std::int64_t version) {
 
 void run(Account& account);
 
-// The first step's change is stored or not. The account may be gone by now, or be another one by the
-// same name.
-void stored(Shard& shard, const Jid& bare, std::int64_t id, const RosterChange& change,
-            std::int64_t version, const std::exception_ptr& failure) {
+// The version that it makes.
+Task<std::int64_t> store(Account& account, RosterChange change) {
+    RosterStore& rosters = account.shard().server().stores().rosters;
+    const AccountId id = account.id();
+    const std::int64_t version = account.roster().version();
+    std::string jid = change.contact.jid.text();
+    if (change.isVisible && change.contact.listed) {
+        auto item = toItem(change.contact);
+        auto made = co_await rosters.put(id, std::move(item));
+        co_return made;
+    }
+    if (change.isVisible) {
+        auto made = co_await rosters.remove(id, std::move(jid));
+        co_return made.value_or(version);
+    }
+    if (change.contact.state.pendingIn) {
+        const WallTime now = account.shard().executor().wallNow();
+        SubscriptionRequest request;
+        request.jid = std::move(jid);
+        request.stanza = std::move(change.request);
+        co_await rosters.putRequest(id, std::move(request), now);
+        co_return version;
+    }
+    co_await rosters.removeRequest(id, std::move(jid));
+    co_return version;
+}
+
+// The first step's change is stored, with a version, or not. The account may be gone by now, or be
+// another one by the same name.
+void stored(Shard& shard, const Jid& bare, AccountId id, const RosterChange& change,
+            std::optional<std::int64_t> version, const std::exception_ptr& failure) {
     Account* account = shard.loaded(bare.text());
     if (!account || account->id() != id) return;
     auto& queue = account->state<RosterQueue>();
@@ -57,7 +83,7 @@ void stored(Shard& shard, const Jid& bare, std::int64_t id, const RosterChange& 
         rosterLog.warning("a contact could not be stored", {{"account", bare.text()}});
         step->fail(*account, failure);
     } else {
-        apply(*account, change, version);
+        apply(*account, change, *version);
         step->finish(*account, &change);
     }
     queue.steps.pop_front();
@@ -77,13 +103,13 @@ void run(Account& account) {
             queue.steps.pop_front();
             continue;
         }
-        const std::int64_t version = account.roster().version() + (change->isVisible ? 1 : 0);
-        auto write = storeRosterChange(account, *change, version);
-        start(std::move(write), [&shard = account.shard(), bare = account.jid(), id = account.id(),
-                                 change = std::move(*change),
-                                 version](std::exception_ptr failure) {
-            stored(shard, bare, id, change, version, failure);
-        });
+        auto write = store(account, *change);
+        start(std::move(write),
+              [&shard = account.shard(), bare = account.jid(), id = account.id(),
+               change = std::move(*change)](std::optional<std::int64_t> version,
+                                            std::exception_ptr failure) {
+                  stored(shard, bare, id, change, version, failure);
+              });
         return;
     }
     queue.isRunning = false;

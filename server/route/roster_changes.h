@@ -22,10 +22,10 @@ class Account;
 // What becomes of a contact. One that is neither listed nor has a state is forgotten.
 struct RosterChange {
     Contact contact;
-    // Clients see the difference: it makes a new version of the roster.
+    // Clients see the difference: it makes a new version of the roster. If not, it is about the
+    // contact's request alone: a new one, or one that is answered.
     bool isVisible = false;
-    // The contact's request as XML, to be kept until it is answered; empty: as it is.
-    std::string request;
+    std::string request;  // the new request as XML, kept until it is answered
 };
 
 class RosterStep {

@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/metric.h"
 #include "route/account.h"
+#include "route/presence_rules.h"
 #include "route/server.h"
 #include "route/session.h"
 #include "store/stores.h"
@@ -104,6 +105,7 @@ void Shard::receive(StanzaPtr stanza, Hold hold) {
         account->receive(stanza, std::move(hold));
         return;
     }
+    if (stanza->isPresence() && !mattersOffline(*stanza, server_)) return;
     withAccount(
         to,
         [this, stanza, hold](Account* account) {

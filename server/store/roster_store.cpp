@@ -124,6 +124,8 @@ StoredRoster readRoster(SqlConnection& connection, AccountId account) {
     // The version first: with PostgreSQL a change may come in between, and is then told twice instead
     // of never.
     roster.version = readVersions(connection, account).current;
+    connection.run("SELECT jid FROM roster_request WHERE account = ?1 ORDER BY jid", {account},
+                   [&](const SqlRow& row) { roster.asking.emplace_back(row.text(0)); });
     if (roster.version == 0) return roster;
     connection.run(
         "SELECT jid, name, groups, subscription, is_asking, is_approved, is_removed "
@@ -148,15 +150,24 @@ Task<std::optional<RosterChanges>> RosterStore::changesSince(AccountId account,
         result.emplace();
         result->version = versions.current;
         connection.run(
-            "SELECT jid, name, groups, subscription, is_asking, is_approved, is_removed "
+            "SELECT jid, name, groups, subscription, is_asking, is_approved, is_removed, version "
             "FROM roster_item WHERE account = ?1 AND version > ?2 ORDER BY version",
             {account, version}, [&](const SqlRow& row) {
-                result->changes.push_back({readItem(row), row.integer(6) != 0});
+                result->changes.push_back({readItem(row), row.integer(6) != 0, row.integer(7)});
             });
         return result;
     };
     return database_.read(std::move(work));
 }
+
+namespace {
+
+bool eraseRequest(SqlConnection& connection, AccountId account, const std::string& jid) {
+    return connection.run("DELETE FROM roster_request WHERE account = ?1 AND jid = ?2",
+                          {account, jid}) != 0;
+}
+
+}  // namespace
 
 Task<std::int64_t> RosterStore::put(AccountId account, RosterItem item) {
     auto work = [account, item = std::move(item)](SqlConnection& connection) {
@@ -171,6 +182,9 @@ Task<std::int64_t> RosterStore::put(AccountId account, RosterItem item) {
             {account, item.jid, version, item.name, groups,
              static_cast<std::int64_t>(item.subscription), std::int64_t{item.isAsking},
              std::int64_t{item.isApproved}});
+        const bool isSeen = item.subscription == Subscription::From ||
+                            item.subscription == Subscription::Both;
+        if (isSeen) eraseRequest(connection, account, item.jid);
         return version;
     };
     return database_.write(std::move(work));
@@ -190,6 +204,7 @@ Task<std::optional<std::int64_t>> RosterStore::remove(AccountId account, std::st
             "subscription = 0, is_asking = 0, is_approved = 0 WHERE account = ?1 AND jid = ?2",
             {account, jid, *version});
         forgetRemovals(connection, account);
+        eraseRequest(connection, account, jid);
         return version;
     };
     return database_.write(std::move(work));
@@ -220,8 +235,7 @@ Task<void> RosterStore::putRequest(AccountId account, SubscriptionRequest reques
 
 Task<bool> RosterStore::removeRequest(AccountId account, std::string jid) {
     auto work = [account, jid = std::move(jid)](SqlConnection& connection) {
-        return connection.run("DELETE FROM roster_request WHERE account = ?1 AND jid = ?2",
-                              {account, jid}) != 0;
+        return eraseRequest(connection, account, jid);
     };
     return database_.write(std::move(work));
 }

@@ -28,7 +28,8 @@ struct RosterItem {
 
 struct StoredRoster {
     std::int64_t version = 0;
-    std::vector<RosterItem> items;  // by address
+    std::vector<RosterItem> items;    // by address
+    std::vector<std::string> asking;  // who has asked and waits for an answer, by address
 };
 
 // What has changed since a version that a client knows.
@@ -38,6 +39,7 @@ struct RosterChanges {
     struct Change {
         RosterItem item;
         bool isRemoved = false;  // only the address of the item is meant
+        std::int64_t version = 0;
     };
     std::vector<Change> changes;
 };
@@ -65,9 +67,10 @@ public:
     // Nothing when so much has changed, or so long ago, that the client needs the whole roster.
     Task<std::optional<RosterChanges>> changesSince(AccountId account, std::int64_t version);
 
-    // Adds or replaces a contact; the new version.
+    // Adds or replaces a contact; the new version. A contact who sees us has had his answer: with
+    // `From` or `Both` his request is removed.
     Task<std::int64_t> put(AccountId account, RosterItem item);
-    // The new version; nothing when there is no such contact.
+    // With his request, if he has asked. The new version; nothing when there is no such contact.
     Task<std::optional<std::int64_t>> remove(AccountId account, std::string jid);
 
     Task<std::vector<SubscriptionRequest>> requests(AccountId account);  // oldest first
