@@ -173,8 +173,7 @@ bool XmlFastParser::parse(std::string_view input, const XmlScope& scope, const X
         if (!at) return false;
     }
     result.bytes = std::size_t(at - input.data());
-    build(input.data(), result);
-    return result.document->arena().bytes() <= limits.parserBytesMax;
+    return build(input.data(), result);
 }
 
 // From behind the `<` to behind the `>`.
@@ -383,12 +382,14 @@ const char* XmlFastParser::readText(const char* at) {
 }
 
 // Everything is known: the tree is laid out in one block, with the text of the element behind it.
-void XmlFastParser::build(const char* begin, Result& result) {
+bool XmlFastParser::build(const char* begin, Result& result) {
     const std::size_t bytes = result.bytes;
     const std::size_t nsBytes = scope_->keepDefaultNs ? scope_->defaultNs.size() : 0;
-    auto arena =
-        Arena::withRoom(nodes_.size() * sizeof(Element) + attributes_.size() * sizeof(Attribute) +
-                        decodedBytes_ + nsBytes + bytes);
+    const std::size_t room = nodes_.size() * sizeof(Element) +
+                             attributes_.size() * sizeof(Attribute) + decodedBytes_ + nsBytes +
+                             bytes;
+    if (room > limits_->parserBytesMax) return false;
+    auto arena = Arena::withRoom(room);
     auto* const elements =
         static_cast<Element*>(arena->allocate(nodes_.size() * sizeof(Element), alignof(Element)));
     auto* nextAttribute = static_cast<Attribute*>(
@@ -445,6 +446,7 @@ void XmlFastParser::build(const char* begin, Result& result) {
         result.inner = text.substr(start, text.rfind('<') - start);
     }
     result.document = Document{std::move(arena), *elements};
+    return true;
 }
 
 }  // namespace epode

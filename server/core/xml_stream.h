@@ -1,8 +1,8 @@
 // Cuts the bytes of an XML stream (RFC 6120, 4 and 11) into its header and first-level elements.
 //
-// A whole plain element in the input takes a fast path of our own; whatever is unusual or incomplete
-// goes to expat. Parsers of expat stand between two elements, in a pool that the streams of one loop
-// share, so that an idle stream holds none.
+// A whole plain element in the input takes a fast path of our own; whatever is unusual or
+// incomplete goes to expat. Parsers of expat stand between two elements, in a pool that the streams
+// of one loop share, so that an idle stream holds none.
 #pragma once
 
 #include "core/element.h"
@@ -29,8 +29,8 @@ struct StreamHeader {
     std::string from;
     std::string id;
     std::string lang;
-    std::string version;         // "" when absent
-    std::string defaultNs;       // jabber:client, jabber:server, …; "" when none is declared
+    std::string version;    // "" when absent
+    std::string defaultNs;  // jabber:client, jabber:server, …; "" when none is declared
     bool hasDeclaration = false;
 };
 
@@ -94,8 +94,8 @@ private:
 };
 
 // One whole element outside of a stream (WebSocket frames, stored XML): white space around it is
-// skipped, anything else beside it is an error. `ns` is the default namespace that the text inherits;
-// the prefix `stream` is bound as on a stream.
+// skipped, anything else beside it is an error. `ns` is the default namespace that the text
+// inherits; the prefix `stream` is bound as on a stream.
 struct ParsedElement {
     Document document;
     std::string_view innerText;  // as XmlStream::innerText
