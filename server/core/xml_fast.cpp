@@ -411,13 +411,13 @@ bool XmlFastParser::build(const char* begin, Result& result) {
         auto* const element = new (elements + i) Element{*arena};
         if (node.parent != none) elements[node.parent].appendChild(*element);
         if (!node.name) {
-            element->text_ =
+            element->nsOrText_ =
                 node.attributeCount ? decode(decoded, node.ns, Place::Text) : kept(node.ns);
             continue;
         }
         element->name_ = {copy + (node.name - begin) + node.prefixBytes,
                           node.nameBytes - node.prefixBytes};
-        element->ns_ = kept(node.ns);
+        element->nsOrText_ = kept(node.ns);
         if (node.attributeCount == 0) continue;
         element->attributes_ = nextAttribute;
         for (std::uint32_t k = 0; k < node.attributeCount; ++k) {
@@ -430,8 +430,7 @@ bool XmlFastParser::build(const char* begin, Result& result) {
                 raw.isCoded ? decode(decoded, raw.value, Place::Attribute) : kept(raw.value);
             attribute->next = nextAttribute;
         }
-        element->lastAttribute_ = nextAttribute - 1;
-        element->lastAttribute_->next = nullptr;
+        nextAttribute[-1].next = nullptr;
     }
 
     result.inner = {};

@@ -21,7 +21,7 @@ struct XmlLimits {
     std::size_t depthMax = 64;             // nesting below the stream's root
     std::size_t attributesMax = 64;        // of one element, declarations included
     std::size_t nodesMax = 10000;          // elements and text runs of one first-level element
-    std::size_t parserBytesMax = 1048576;  // heap of expat and tree together
+    std::size_t parserBytesMax = 2097152;  // heap of expat and tree together
 };
 
 struct StreamHeader {

@@ -421,6 +421,16 @@ TEST_CASE("a text of nearly the largest stanza is taken, whole or in pieces") {
     CHECK(events(expatOnly, xml) == events(pool, xml));
 }
 
+TEST_CASE("a stanza of many small items is taken within the usual limits") {
+    std::string xml = "<iq type='set' id='1'><query xmlns='http://jabber.org/protocol/muc#admin'>";
+    for (int i = 1000; i < 9500; ++i) xml += "<item jid='" + std::to_string(i) + "@a.example'/>";
+    xml += "</query></iq>";
+    for (const auto path : {XmlPath::FastThenExpat, XmlPath::ExpatOnly}) {
+        XmlParserPool pool{path};
+        CHECK(events(pool, onStream(xml)).back().starts_with("<iq"));
+    }
+}
+
 TEST_CASE("a namespace of 100 kB that a thousand children share is held once") {
     std::string xml = "<a xmlns:p='" + std::string(100000, 'n') + "'><p:b>";
     for (int i = 0; i < 1000; ++i) xml += "<p:c/>";
