@@ -86,6 +86,8 @@ public:
 
     // A copy that may be changed.
     MutableStanzaPtr copy() const;
+    // The same stanza with another `to`, for fan-out: it shares the tree, and keeps it alive.
+    static StanzaPtr readdressed(const StanzaPtr& stanza, Jid to);
 
     // Before it is shared.
     void setFrom(Jid from) { from_ = std::move(from); }
@@ -113,6 +115,7 @@ public:
 
 private:
     Document document_;
+    StanzaPtr shared_;  // whose tree this is when it is not its own
     Jid from_;
     Jid to_;
     std::string_view id_;    // in the document's arena
