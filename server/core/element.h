@@ -96,8 +96,8 @@ public:
     Element* child(std::string_view name, std::string_view ns);
     Element* child(std::string_view name);
     Element* firstChild();
-    std::string_view childText(
-        std::string_view name) const;  // text of a child of the same namespace
+    // The text of a child of the same namespace.
+    std::string_view childText(std::string_view name) const;
 
     // `for (const Element& item : query.children())`: child elements, or with `nodes` text as well.
     ElementRange<const Element> children() const;

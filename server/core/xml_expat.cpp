@@ -231,7 +231,8 @@ XmlExpatParser::Outcome XmlExpatParser::feed(std::string_view& input, const XmlS
         if (!parse(piece)) return Outcome::Failure;
         if (headerDone_ || elementDone_ || isClosed_) return outcome();
         if (found.hasEnd) {
-            fail(StreamCondition::InternalServerError, "The end of an element was mistaken.");
+            // Expat waits for the rest of a character which the `>` has cut.
+            fail(StreamCondition::NotWellFormed, "The XML is not well-formed.");
             return Outcome::Failure;
         }
     }

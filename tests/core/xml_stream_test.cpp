@@ -181,6 +181,10 @@ TEST_CASE("what is no well-formed XML ends the stream with not-well-formed") {
         "<a>\xF5\x80\x80\x80</a>",
         "<a b='\xFF'/>",
         "<a\x80/>",
+        "<a></\xE1>",
+        "<a></a\xE1>",
+        "<a b='\xE1'/>",
+        "<\xE1>  ",
         // Namespaces.
         "<p:a/>",
         "<a p:b='1'/>",
