@@ -118,15 +118,14 @@ struct PluginEntry {
     std::unique_ptr<Plugin> (*make)(PluginContext&);
 };
 
-}  // namespace epode
-
-// Linked in (EPODE_STATIC_PLUGINS), a plugin registers itself; as a shared object it exports one symbol.
-#ifdef EPODE_STATIC_PLUGINS
-namespace epode {
 struct StaticPlugin {
     explicit StaticPlugin(const PluginEntry* entry);
 };
+
 }  // namespace epode
+
+// As a shared object a plugin exports one symbol; linked in (EPODE_STATIC_PLUGINS) it registers itself.
+#ifdef EPODE_STATIC_PLUGINS
 #define EPODE_EXPORT_PLUGIN(entry) static const ::epode::StaticPlugin registration{&entry};
 #else
 #define EPODE_EXPORT_PLUGIN(entry) \

@@ -5,12 +5,16 @@
 #include "core/hold.h"
 #include "core/jid.h"
 #include "core/stanza.h"
+#include "core/task.h"
 #include "route/pending.h"
 #include "route/roster.h"
 #include "route/state_slots.h"
+#include "route/stream_management.h"
+#include "store/stores.h"
 #include "store/archive_store.h"
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,7 +34,7 @@ public:
     ~Account();
 
     const Jid& jid() const { return jid_; }
-    std::int64_t id() const { return id_; }  // in the stores
+    AccountId id() const { return id_; }  // in the stores
     Host& host() { return host_; }
     Shard& shard() { return shard_; }
 
@@ -47,13 +51,16 @@ public:
     void sent(Session* origin, const StanzaPtr& message, const Hold& hold);
 
     // The log. A message that is stored gets a stanza-id; `deliver…` sends what waits.
-    std::string stanzaIdXml(const ArchiveId& id) const;  // <stanza-id xmlns='urn:xmpp:sid:0' …/>
+    std::string stanzaIdXml(const Uuid& id) const;  // <stanza-id xmlns='urn:xmpp:sid:0' …/>
     void deliverPending(Session& session);
-    void acknowledged(std::int64_t stamp);   // a client has it
-    void returned(std::vector<std::int64_t> stamps);  // a session ended without having it
-    void fetched(std::int64_t through);      // a client has read its archive up to there
+    void acknowledged(std::int64_t stamp);  // a client has it
+    void noteOut(std::int64_t stamp) { pending_.stored(stamp, 1); }  // a restored session will give it
+    void fetched(std::int64_t through);     // a client has read its archive up to there
     void savePosition();
-    ArchivePreferences& preferences() { return preferences_; }
+    // The first stamp that no client may have yet; nothing when they have everything.
+    std::optional<std::int64_t> waitingFrom() const { return pending_.waitingFrom(); }
+    // Nothing while the account has set none.
+    const std::optional<ArchivePreferences>& preferences() const { return preferences_; }
     void setPreferences(ArchivePreferences preferences) { preferences_ = std::move(preferences); }
 
     // Contacts.
@@ -73,23 +80,38 @@ public:
 
 private:
     friend class Shard;
-    void receiveMessage(StanzaEdit& stanza, Hold hold);
+    void takeRoster(const StoredRoster& stored);
+    // A message that came while older ones were being read from the log for a client.
+    struct Held {
+        StanzaPtr message;
+        Hold hold;
+    };
+    void receiveMessage(const StanzaPtr& message, Hold hold);
     void receiveIq(const StanzaPtr& stanza, Hold hold);
-    bool wantsArchived(const Stanza& message, bool outgoing);
-    std::vector<Session*> targets(const Stanza& message, bool& refused) const;
+    std::vector<Session*> targets(const Stanza& message) const;
+    std::vector<Session*> mostAvailable() const;
+    bool isArchived(const Stanza& message, bool outgoing);
+    Uuid append(const StanzaPtr& message, const Jid& peer, ArchiveFlags flags, const Hold& hold);
+    Task<void> readPending(Jid session);
+    void deliverWaiting(Session& session, const ArchiveEntry& entry);
+    void returnUnacknowledged(std::deque<Unacknowledged> queue);
+    void positionChanged();
 
     Shard& shard_;
     Host& host_;
     Jid jid_;
-    std::int64_t id_;
+    AccountId id_;
     std::vector<std::unique_ptr<Session>> sessions_;
     Roster roster_;
-    ArchivePreferences preferences_;
+    std::optional<ArchivePreferences> preferences_;
     std::int64_t lastStamp_;
+    std::int64_t savedPosition_;
     Pending pending_;
+    std::vector<Held> held_;
     StateSlots slots_;
     SteadyTime lastUsed_;
     Timer positionTimer_;
+    bool readingPending_ = false;
 };
 
 }  // namespace epode

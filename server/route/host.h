@@ -5,6 +5,7 @@
 #include "core/task.h"
 #include "route/hooks.h"
 #include "route/iq.h"
+#include "route/session_options.h"
 
 #include <functional>
 #include <memory>
@@ -72,13 +73,15 @@ public:
     const T& get(const Option<T>& option) const {
         return settings_->get(option, domain_);
     }
-    void replace(SettingsPtr settings) { settings_ = std::move(settings); }
+    const SessionLimits& limits() const { return limits_; }
+    void replace(SettingsPtr settings);
     void replace(std::shared_ptr<const Services> services) { services_ = std::move(services); }
 
 private:
     std::string domain_;
     Jid jid_;
     SettingsPtr settings_;
+    SessionLimits limits_;
     std::shared_ptr<const Services> services_;
 };
 

@@ -3,6 +3,7 @@
 
 #include "core/jid.h"
 #include "core/stanza.h"
+#include "store/roster_store.h"
 
 #include <cstdint>
 #include <map>
@@ -12,9 +13,6 @@
 #include <vector>
 
 namespace epode {
-
-// Who sees whose presence; `to`: the user sees the contact's.
-enum class Subscription : std::uint8_t { None, To, From, Both };
 
 std::string_view toText(Subscription subscription);  // "both"
 
@@ -42,6 +40,9 @@ struct Contact {
     bool listed = false;
 };
 
+// A listed contact as it is stored.
+RosterItem toItem(const Contact& contact);
+
 // What happens to a state, and what has to be done about it. Pure: one table for each direction.
 struct Transition {
     ContactState state;
@@ -57,6 +58,9 @@ Transition inbound(const ContactState& state, StanzaType type);
 // The roster in memory, as the account's shard holds it. Storing and pushing are the caller's.
 class Roster {
 public:
+    Roster() = default;
+    explicit Roster(const StoredRoster& stored);
+
     const Contact* find(const Jid& bare) const;
     Contact& entry(const Jid& bare);  // made when it is missing, unlisted and without subscription
     void remove(const Jid& bare);

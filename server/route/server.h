@@ -18,7 +18,8 @@ namespace epode {
 class Database;
 class LoginLimiter;
 class WorkerPool;
-struct Stores;
+class Stores;
+struct SavedSession;
 
 // Where stanzas for other domains go: federation, components. None of them here yet means
 // remote-server-not-found.
@@ -54,6 +55,9 @@ public:
     WorkerPool& workers() { return workers_; }
     LoginLimiter& loginLimiter() { return *loginLimiter_; }
     const SettingsPtr& settings() const { return settings_; }
+    // For the salts of accounts that don't exist: secret, and the same after a restart.
+    const std::string& saltSecret() const { return saltSecret_; }
+    void setSaltSecret(std::string secret) { saltSecret_ = std::move(secret); }
     void setElsewhere(Elsewhere* elsewhere) { elsewhere_ = elsewhere; }
 
     // To every shard; each takes the new value in one of its turns.
@@ -69,6 +73,9 @@ public:
     bool isStopping() const { return stopping_; }
 
 private:
+    friend class Shard;
+    void restore(SavedSession saved, std::shared_ptr<void> all);
+
     Database& database_;
     WorkerPool& workers_;
     SettingsPtr settings_;
@@ -76,6 +83,7 @@ private:
     std::unique_ptr<Stores> stores_;
     std::unique_ptr<LoginLimiter> loginLimiter_;
     std::vector<std::unique_ptr<Shard>> shards_;
+    std::string saltSecret_;
     Elsewhere* elsewhere_ = nullptr;
     bool stopping_ = false;
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/stanza.h"
+#include "route/hooks.h"
 #include "route/outlet.h"
 #include "route/state_slots.h"
 #include "route/stream_management.h"
@@ -32,6 +33,8 @@ public:
 
     // What the client has sent: stamped with its address, checked, and sent on its way.
     void receive(MutableStanzaPtr stanza);
+    // What it sent can't be sent on: counted, and answered.
+    void refuse(MutableStanzaPtr stanza, const StanzaError& error);
 
     // Writes to the client (or to its queue while it is away). `insertion` is XML that goes before the
     // end tag; `stamp` is the place in the account's log.
@@ -46,8 +49,10 @@ public:
     const StanzaPtr& presence() const { return presence_; }  // null when unavailable
     bool isInterested() const { return interested_; }        // has asked for the roster
     void setInterested() { interested_ = true; }
+    void restorePresence(StanzaPtr presence);
     // Those who got directed presence and have to hear of the end (RFC 6121, 4.6).
     std::set<Jid>& directed();
+    const std::set<Jid>& directed() const;
     bool hasDirectedTo(const Jid& jid) const;
 
     // The connection. Null while the session waits to be resumed.
@@ -62,6 +67,7 @@ public:
     // Stream management.
     StreamManagement* sm() const { return sm_.get(); }
     StreamManagement& enableSm(std::string id, bool resumable);
+    StreamManagement& restoreSm(std::string id, std::uint32_t handled);  // resumable, as it was saved
     void acknowledged(const Unacknowledged& entry);
     void requestAck();       // our <r/>
     void answerRequests();   // <a/> for each request of the client that is safe by now

@@ -20,6 +20,7 @@ namespace epode {
 class Account;
 class Server;
 class Session;
+struct ServerSaved;
 
 class Shard {
 public:
@@ -59,6 +60,8 @@ public:
 private:
     friend class Server;
     struct Loading;
+    // Saves what can be resumed and ends all streams. Defined beside Server::shutdown.
+    void shutdown(ServerSaved& saved);
     void receiveForHost(Host& host, const StanzaPtr& stanza, Hold hold);
     void startUnloading();
     void unloadIdle();

@@ -27,6 +27,7 @@ public:
     const std::string& id() const { return id_; }
     bool isResumable() const { return resumable_; }
     AckWindow& inbound() { return *inbound_; }
+    const AckWindow& inbound() const { return *inbound_; }
     void restoreInbound(Executor& executor, std::uint32_t handled) {
         inbound_ = std::make_shared<AckWindow>(executor, handled);
     }
