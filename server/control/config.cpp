@@ -1,0 +1,509 @@
+#include "control/config.h"
+
+#include "control/nearest.h"
+#include "control/toml_recovery.h"
+#include "core/jid.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+#include <tuple>
+
+namespace epode {
+
+namespace {
+
+std::string quoted(std::string_view text) {
+    std::string result = "\"";
+    for (const char letter : text) {
+        if (letter == '"' || letter == '\\') {
+            result += '\\';
+            result += letter;
+        } else if (letter == '\n') {
+            result += "\\n";
+        } else if (letter == '\t') {
+            result += "\\t";
+        } else if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f) {
+            constexpr std::string_view digits = "0123456789ABCDEF";
+            result += "\\u00";
+            result += digits[static_cast<unsigned char>(letter) >> 4];
+            result += digits[static_cast<unsigned char>(letter) & 15];
+        } else {
+            result += letter;
+        }
+    }
+    return result + "\"";
+}
+
+bool isBareKey(std::string_view key) {
+    return !key.empty() && std::all_of(key.begin(), key.end(), [](char letter) {
+        return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+               (letter >= '0' && letter <= '9') || letter == '_' || letter == '-';
+    });
+}
+
+std::string keyText(std::string_view key) {
+    return isBareKey(key) ? std::string{key} : quoted(key);
+}
+
+std::string joinedKey(const std::string& prefix, std::string_view key) {
+    return prefix.empty() ? keyText(key) : prefix + "." + keyText(key);
+}
+
+std::string lastPart(std::string_view key) { return std::string{key.substr(key.rfind('.') + 1)}; }
+
+std::string hostKey(std::string_view host, std::string_view key) {
+    return host.empty() ? std::string{key} : "host." + quoted(host) + "." + std::string{key};
+}
+
+// What a value is, for the sentence "… is X".
+std::string describe(const toml::node& node) {
+    constexpr std::size_t shown = 60;
+    switch (node.type()) {
+        case toml::node_type::table:
+            return "a section";
+        case toml::node_type::array:
+            return "a list";
+        case toml::node_type::date:
+        case toml::node_type::time:
+        case toml::node_type::date_time:
+            return "a date or time";
+        case toml::node_type::boolean:
+            return node.value_or(false) ? "true" : "false";
+        default:
+            break;
+    }
+    if (const auto text = node.value_exact<std::string>()) {
+        return text->size() <= shown ? quoted(*text)
+                                     : "a text of " + std::to_string(text->size()) + " bytes";
+    }
+    std::ostringstream number;
+    if (const auto integer = node.value_exact<std::int64_t>())
+        number << *integer;
+    else
+        number << node.value_or(0.0);
+    return number.str();
+}
+
+// The value as options take it; nothing for what no option can be. Arrays come apart before.
+std::optional<OptionRef::Raw> scalar(const toml::node& node) {
+    if (const auto value = node.value_exact<bool>()) return OptionRef::Raw{*value};
+    if (const auto value = node.value_exact<std::int64_t>()) return OptionRef::Raw{*value};
+    if (const auto value = node.value_exact<double>()) return OptionRef::Raw{*value};
+    if (const auto value = node.value_exact<std::string>()) return OptionRef::Raw{*value};
+    return std::nullopt;
+}
+
+std::optional<OptionRef::Raw> rawOf(const toml::node& node) {
+    const auto* array = node.as_array();
+    if (!array) return scalar(node);
+    std::vector<std::string> texts;
+    for (const auto& element : *array) {
+        const auto text = element.value_exact<std::string>();
+        if (!text) return std::nullopt;
+        texts.push_back(*text);
+    }
+    return OptionRef::Raw{std::move(texts)};
+}
+
+class Reader {
+public:
+    Reader(std::string file, const OptionList& options)
+        : file_{std::move(file)}, options_{options} {
+        for (const auto& option : options) keys_.emplace_back(option.key());
+        config_->file = file_;
+    }
+
+    void syntax(const SyntaxMistake& mistake) {
+        mistakes_.push_back({file_, mistake.line, mistake.column, "", mistake.message});
+    }
+
+    void read(const toml::table& root) {
+        for (const auto& [key, node] : root) {
+            if (key.str() == "host")
+                hosts(key, node);
+            else
+                entry(key, node, "", "");
+        }
+    }
+
+    void override(const std::string& key, const std::string& text) {
+        const OptionRef* option = find(key);
+        if (!option) {
+            mistakes_.push_back({overridePlace, 0, 0, key,
+                                 "There is no option " + key + "." + suggestion(key, keys_)});
+            return;
+        }
+        // What reads as TOML may still be meant as a text: `--set motd=123`.
+        auto read = option->read(OptionRef::Raw{text});
+        if (!read.problem.empty()) {
+            const auto parsed = tryParse("value = " + text);
+            const auto raw = parsed ? rawOf(*parsed->get("value")) : std::nullopt;
+            if (raw) read = option->read(*raw);
+        }
+        if (!read.problem.empty()) {
+            mistakes_.push_back({overridePlace, 0, 0, key,
+                                 badValue(key, quoted(text), read.problem, *option, text)});
+            return;
+        }
+        config_->values.insert_or_assign(key,
+                                         Config::Entry{std::move(read.value), {overridePlace, 0}});
+    }
+
+    ConfigResult result() {
+        std::stable_sort(mistakes_.begin(), mistakes_.end(), [](const auto& a, const auto& b) {
+            return std::tie(a.line, a.column) < std::tie(b.line, b.column);
+        });
+        if (!mistakes_.empty()) return {nullptr, std::move(mistakes_)};
+
+        auto settings = std::make_shared<Settings>();
+        for (const auto& [key, entry] : config_->values) settings->set("", key, entry.value);
+        for (const auto& [host, entries] : config_->hostValues) {
+            for (const auto& [key, entry] : entries) settings->set(host, key, entry.value);
+        }
+        config_->settings = std::move(settings);
+        return {config_, {}};
+    }
+
+private:
+    static constexpr const char* overridePlace = "the command line";
+
+    static std::optional<toml::table> tryParse(const std::string& text) {
+        try {
+            return toml::parse(text);
+        } catch (const toml::parse_error&) {
+            return std::nullopt;
+        }
+    }
+
+    const OptionRef* find(std::string_view key) const {
+        for (const auto& option : options_) {
+            if (option.key() == key) return &option;
+        }
+        return nullptr;
+    }
+
+    std::vector<std::string> keysBelow(const std::string& section) const {
+        std::vector<std::string> below;
+        for (const auto& key : keys_) {
+            if (key.compare(0, section.size() + 1, section + ".") == 0) below.push_back(key);
+        }
+        return below;
+    }
+
+    // All sections that options live in: "log", "limits.login".
+    std::vector<std::string> sections() const {
+        std::vector<std::string> all;
+        for (const auto& key : keys_) {
+            for (auto dot = key.find('.'); dot != std::string::npos; dot = key.find('.', dot + 1)) {
+                if (std::find(all.begin(), all.end(), key.substr(0, dot)) == all.end()) {
+                    all.push_back(key.substr(0, dot));
+                }
+            }
+        }
+        return all;
+    }
+
+    // The nearest name; else the one that ends alike, for a section that was left out or is wrong.
+    static std::string suggestion(const std::string& key, const std::vector<std::string>& names) {
+        auto near = didYouMean(key, names);
+        if (!near.empty()) return near;
+        const std::string* only = nullptr;
+        for (const auto& name : names) {
+            if (lastPart(name) != lastPart(key)) continue;
+            if (only) return "";
+            only = &name;
+        }
+        return only ? " Did you mean " + *only + "?" : "";
+    }
+
+    void mistake(const toml::source_region& where, std::string key, std::string message) {
+        mistakes_.push_back({file_, static_cast<int>(where.begin.line),
+                             static_cast<int>(where.begin.column), std::move(key),
+                             std::move(message)});
+    }
+
+    static std::string badValue(const std::string& key, const std::string& found,
+                                const std::string& problem, const OptionRef& option,
+                                const std::string& text) {
+        std::vector<std::string> choices;
+        for (const auto choice : option.choices()) choices.emplace_back(choice);
+        // What was found is told once.
+        std::string expected = problem;
+        if (const auto tail = ", not " + found; expected.ends_with(tail)) {
+            expected.resize(expected.size() - tail.size());
+        }
+        return key + " is " + found + "; " + expected + "." + didYouMean(text, choices);
+    }
+
+    void entry(const toml::key& key, const toml::node& node, const std::string& prefix,
+               const std::string& host) {
+        const auto path = joinedKey(prefix, key.str());
+        const auto shown = hostKey(host, path);
+        if (const OptionRef* option = find(path)) return value(key, node, *option, host);
+        const auto below = keysBelow(path);
+        if (const auto* table = node.as_table()) {
+            if (!below.empty()) {
+                for (const auto& [innerKey, inner] : *table) entry(innerKey, inner, path, host);
+                return;
+            }
+            return mistake(key.source(), shown,
+                           "There is no section " + path + "." + suggestion(path, sections()));
+        }
+        if (!below.empty()) {
+            return mistake(node.source(), shown,
+                           path + " is " + describe(node) +
+                               "; it is a section, with options like " + below.front() + ".");
+        }
+        mistake(key.source(), shown, "There is no option " + path + "." + suggestion(path, keys_));
+    }
+
+    void value(const toml::key& key, const toml::node& node, const OptionRef& option,
+               const std::string& host) {
+        const std::string name{option.key()};
+        const auto shown = hostKey(host, name);
+        if (!host.empty() && option.scope() == Scope::Server) {
+            return mistake(key.source(), shown,
+                           name + " belongs to the whole server; it can't be set for one host.");
+        }
+        if (const auto* array = node.as_array()) {
+            for (const auto& element : *array) {
+                if (element.is_string()) continue;
+                return mistake(
+                    element.source(), shown,
+                    name + " holds " + describe(element) + "; expected a list of texts.");
+            }
+        }
+        const auto raw = rawOf(node);
+        if (!raw) {
+            return mistake(
+                node.source(), shown,
+                name + " is " + describe(node) + "; expected " + option.typeText() + ".");
+        }
+        auto read = option.read(*raw);
+        if (!read.problem.empty()) {
+            return mistake(node.source(), shown,
+                           badValue(name, describe(node), read.problem, option,
+                                    node.value_exact<std::string>().value_or("")));
+        }
+        auto& entries = host.empty() ? config_->values : config_->hostValues[host];
+        entries.insert_or_assign(
+            name, Config::Entry{std::move(read.value),
+                                {file_, static_cast<int>(node.source().begin.line)}});
+    }
+
+    void hosts(const toml::key& key, const toml::node& node) {
+        const auto* table = node.as_table();
+        if (!table) {
+            return mistake(node.source(), "host",
+                           "host is " + describe(node) +
+                               "; expected sections like [host.\"capulet.example\"].");
+        }
+        // The parser sorts by name; people mean their own order.
+        std::vector<std::pair<const toml::key*, const toml::node*>> inOrder;
+        for (const auto& [hostName, inner] : *table) inOrder.emplace_back(&hostName, &inner);
+        std::stable_sort(inOrder.begin(), inOrder.end(), [](const auto& a, const auto& b) {
+            const auto& one = a.first->source().begin;
+            const auto& other = b.first->source().begin;
+            return std::tie(one.line, one.column) < std::tie(other.line, other.column);
+        });
+        if (!inOrder.empty()) config_->hosts.clear();
+        for (const auto& [hostName, inner] : inOrder) host(*hostName, *inner);
+    }
+
+    void host(const toml::key& key, const toml::node& node) {
+        const std::string name{key.str()};
+        const auto shown = "host." + quoted(name);
+        const auto* table = node.as_table();
+        if (!table) {
+            return mistake(node.source(), shown,
+                           "The host " + quoted(name) + " is " + describe(node) +
+                               "; expected a section, [host." + quoted(name) + "].");
+        }
+        if (const auto domain = unquotedDomain(name, *table)) {
+            return mistake(key.source(), shown,
+                           "The name of the host needs quotes: [host." + quoted(*domain) + "].");
+        }
+        const auto domain = prepareDomain(name);
+        if (!domain) {
+            return mistake(
+                key.source(), shown,
+                quoted(name) + " is no valid domain; expected one like capulet.example.");
+        }
+        if (std::find(config_->hosts.begin(), config_->hosts.end(), *domain) !=
+            config_->hosts.end()) {
+            return mistake(key.source(), shown, "The host " + quoted(*domain) + " is there twice.");
+        }
+        config_->hosts.push_back(*domain);
+        for (const auto& [innerKey, inner] : *table) entry(innerKey, inner, "", *domain);
+    }
+
+    // `[host.capulet.example]` makes a host "capulet" with a section "example": forgotten quotes,
+    // if nothing of that name is an option or section.
+    std::optional<std::string> unquotedDomain(const std::string& name,
+                                              const toml::table& table) const {
+        if (name.find('.') != std::string::npos || table.size() != 1) return std::nullopt;
+        const auto only = table.begin();
+        const std::string inner{only->first.str()};
+        const auto* innerTable = only->second.as_table();
+        if (!innerTable || find(inner) || !keysBelow(inner).empty()) return std::nullopt;
+        // A third label would again look like a section.
+        if (const auto longer = unquotedDomain(inner, *innerTable)) return name + "." + *longer;
+        return name + "." + inner;
+    }
+
+    std::string file_;
+    const OptionList& options_;
+    std::vector<std::string> keys_;
+    std::shared_ptr<Config> config_ = std::make_shared<Config>();
+    std::vector<ConfigMistake> mistakes_;
+};
+
+template <typename T>
+bool sameAs(const std::any& one, const std::any& other) {
+    const T* left = std::any_cast<T>(&one);
+    const T* right = std::any_cast<T>(&other);
+    return left && right && *left == *right;
+}
+
+bool sameValue(const std::any& one, const std::any& other) {
+    return sameAs<bool>(one, other) || sameAs<std::int64_t>(one, other) ||
+           sameAs<Bytes>(one, other) || sameAs<Duration>(one, other) ||
+           sameAs<std::string>(one, other) || sameAs<std::vector<std::string>>(one, other);
+}
+
+const Config::Entry* findEntry(const Config& config, std::string_view host, std::string_view key) {
+    if (!host.empty()) {
+        const auto entries = config.hostValues.find(host);
+        if (entries != config.hostValues.end()) {
+            const auto found = entries->second.find(key);
+            if (found != entries->second.end()) return &found->second;
+        }
+    }
+    const auto found = config.values.find(key);
+    return found == config.values.end() ? nullptr : &found->second;
+}
+
+std::any effective(const Config& config, const OptionRef& option, std::string_view host) {
+    if (const auto* entry = findEntry(config, host, option.key())) return entry->value;
+    const auto table = toml::parse("value = " + option.fallbackToml());
+    const auto raw = rawOf(*table.get("value"));
+    return raw ? option.read(*raw).value : std::any{};
+}
+
+bool hasOwn(const Config& config, const std::string& host, std::string_view key) {
+    const auto entries = config.hostValues.find(host);
+    return entries != config.hostValues.end() && entries->second.find(key) != entries->second.end();
+}
+
+bool contains(const std::vector<std::string>& all, const std::string& one) {
+    return std::find(all.begin(), all.end(), one) != all.end();
+}
+
+}  // namespace
+
+std::string ConfigMistake::text() const {
+    std::string where = file;
+    if (line > 0) where += ":" + std::to_string(line) + ":" + std::to_string(column);
+    return where.empty() ? message : where + ": " + message;
+}
+
+std::string ConfigResult::report() const {
+    std::string text;
+    for (const auto& mistake : mistakes) text += mistake.text() + "\n";
+    if (!mistakes.empty()) {
+        text +=
+            mistakes.size() == 1 ? "1 mistake\n" : std::to_string(mistakes.size()) + " mistakes\n";
+    }
+    return text;
+}
+
+ConfigResult readConfig(std::string_view text, std::string file, const OptionList& options,
+                        const ConfigOverrides& overrides) {
+    Reader reader{std::move(file), options};
+    std::vector<SyntaxMistake> mistakes;
+    const auto table = parseWithRecovery(text, mistakes);
+    for (const auto& mistake : mistakes) reader.syntax(mistake);
+    reader.read(table);
+    for (const auto& [key, value] : overrides) reader.override(key, value);
+    return reader.result();
+}
+
+ConfigResult loadConfig(const std::string& path, const OptionList& options,
+                        const ConfigOverrides& overrides, MissingFile missing) {
+    errno = 0;
+    std::ifstream stream{path, std::ios::binary};
+    std::ostringstream text;
+    if (stream) text << stream.rdbuf();
+    // A folder opens, and fails when it is read; an empty file sets the fail bit of `text` alone.
+    if (!stream.is_open() || stream.bad() || errno == EISDIR) {
+        const int reason = errno;
+        if (!stream.is_open() && reason == ENOENT && missing == MissingFile::Empty) {
+            return readConfig("", "", options, overrides);
+        }
+        return {nullptr,
+                {{path, 0, 0, "",
+                  "The file cannot be read: " + std::generic_category().message(reason) + "."}}};
+    }
+    return readConfig(text.str(), path, options, overrides);
+}
+
+std::vector<ConfigChange> ConfigChanges::needingRestart() const {
+    std::vector<ConfigChange> needing;
+    std::copy_if(options.begin(), options.end(), std::back_inserter(needing),
+                 [](const auto& change) { return change.takes == Takes::AtRestart; });
+    return needing;
+}
+
+ConfigChanges compareConfigs(const Config& before, const Config& after, const OptionList& options) {
+    ConfigChanges changes;
+    const auto compare = [&](const OptionRef& option, const std::string& host) {
+        if (sameValue(effective(before, option, host), effective(after, option, host))) return;
+        changes.options.push_back({hostKey(host, option.key()), host,
+                                   effectiveToml(before, option, host),
+                                   effectiveToml(after, option, host), option.takes()});
+    };
+    for (const auto& option : options) compare(option, "");
+    for (const auto& host : after.hosts) {
+        if (!contains(before.hosts, host)) {
+            changes.hostsAdded.push_back(host);
+            continue;
+        }
+        for (const auto& option : options) {
+            // Without a value of its own a host follows the server, whose change is told already.
+            if (hasOwn(before, host, option.key()) || hasOwn(after, host, option.key())) {
+                compare(option, host);
+            }
+        }
+    }
+    for (const auto& host : before.hosts) {
+        if (!contains(after.hosts, host)) changes.hostsRemoved.push_back(host);
+    }
+    return changes;
+}
+
+std::string tomlText(const std::any& value) {
+    if (const auto* flag = std::any_cast<bool>(&value)) return *flag ? "true" : "false";
+    if (const auto* number = std::any_cast<std::int64_t>(&value)) return std::to_string(*number);
+    if (const auto* bytes = std::any_cast<Bytes>(&value)) return quoted(toText(*bytes));
+    if (const auto* duration = std::any_cast<Duration>(&value)) return quoted(toText(*duration));
+    if (const auto* text = std::any_cast<std::string>(&value)) return quoted(*text);
+    if (const auto* texts = std::any_cast<std::vector<std::string>>(&value)) {
+        std::string list;
+        for (const auto& text : *texts) list += (list.empty() ? "" : ", ") + quoted(text);
+        return "[" + list + "]";
+    }
+    return "";
+}
+
+std::string effectiveToml(const Config& config, const OptionRef& option, std::string_view host) {
+    const auto* entry = findEntry(config, host, option.key());
+    return entry ? tomlText(entry->value) : option.fallbackToml();
+}
+
+}  // namespace epode
