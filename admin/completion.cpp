@@ -57,41 +57,54 @@ std::vector<Candidate> choicesOf(const Argument& argument) {
     return found;
 }
 
+std::vector<Candidate> optionsOf(const CommandInfo& command,
+                                 const std::vector<std::string>& before) {
+    std::vector<Candidate> found;
+    for (const auto& argument : command.arguments) {
+        if (!argument.isOption()) continue;
+        if (std::find(before.begin(), before.end(), "--" + argument.name) == before.end()) {
+            found.push_back({"--" + argument.name, argument.help});
+        }
+        if (argument.kind == ArgumentKind::Secret) {
+            found.push_back({"--" + argument.name + "-file", argument.help});
+        }
+    }
+    found.insert(found.end(), toolOptions.begin(), toolOptions.end());
+    return found;
+}
+
+// What the word after `place` other words may be.
+std::vector<Candidate> wordsAt(const CommandInfo& command, std::size_t place) {
+    for (const auto& argument : command.arguments) {
+        if (argument.isOption()) continue;
+        if (place == 0 || argument.repeats == Repeats::Yes) return choicesOf(argument);
+        --place;
+    }
+    return {};
+}
+
+// The option that `word` is and that takes the next word as its value; null for any other.
+const Argument* optionWithValue(const CommandInfo& command, const std::string& word) {
+    for (const auto& argument : command.arguments) {
+        if (!argument.isOption() || argument.kind == ArgumentKind::Flag) continue;
+        const auto ending = argument.kind == ArgumentKind::Secret ? "-file" : "";
+        if (word == "--" + argument.name + ending) return &argument;
+    }
+    return nullptr;
+}
+
 std::vector<Candidate> argumentsOf(const CommandInfo& command,
                                    const std::vector<std::string>& before, bool isOption) {
-    std::vector<Candidate> found;
     std::size_t place = 0;
     for (std::size_t i = 0; i < before.size(); ++i) {
-        const auto option = std::find_if(
-            command.arguments.begin(), command.arguments.end(), [&](const auto& argument) {
-                return argument.isOption() && before[i] == "--" + argument.name;
-            });
-        if (option == command.arguments.end()) {
-            if (!before[i].starts_with('-')) ++place;
-            continue;
-        }
-        if (option->kind == ArgumentKind::Flag || option->kind == ArgumentKind::Secret) continue;
-        if (i + 1 == before.size()) return choicesOf(*option);
-        ++i;
-    }
-    for (const auto& argument : command.arguments) {
-        if (argument.isOption()) {
-            if (!isOption) continue;
-            if (std::find(before.begin(), before.end(), "--" + argument.name) == before.end()) {
-                found.push_back({"--" + argument.name, argument.help});
-            }
-            if (argument.kind == ArgumentKind::Secret) {
-                found.push_back({"--" + argument.name + "-file", argument.help});
-            }
-        } else if (place == 0 || argument.repeats == Repeats::Yes) {
-            if (!isOption) found = choicesOf(argument);
-            break;
-        } else {
-            --place;
+        if (const auto* option = optionWithValue(command, before[i])) {
+            if (i + 1 == before.size()) return choicesOf(*option);
+            ++i;
+        } else if (!before[i].starts_with('-')) {
+            ++place;
         }
     }
-    if (isOption) found.insert(found.end(), toolOptions.begin(), toolOptions.end());
-    return found;
+    return isOption ? optionsOf(command, before) : wordsAt(command, place);
 }
 
 constexpr const char* bashScript = R"(# bash completion for epodectl

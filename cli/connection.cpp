@@ -15,6 +15,7 @@
 #include <csignal>
 #include <cstring>
 #include <iostream>
+#include <memory>
 #include <mutex>
 #include <regex>
 #include <thread>
@@ -59,9 +60,10 @@ private:
     std::jthread thread_;
 };
 
-// Whether somebody listens there now. Used before a session is resumed: libstrophe forgets the
-// session's name when its first attempt to reconnect fails.
-bool isReachable(const Endpoint& endpoint, std::chrono::milliseconds timeout) {
+// Whether a server, and not only a relay on the way to one, is there now. Asked before a session is
+// resumed: libstrophe forgets the session's name when an attempt fails.
+bool isAlive(const Endpoint& endpoint, const std::string& domain,
+             std::chrono::milliseconds patience) {
     addrinfo wanted{};
     wanted.ai_socktype = SOCK_STREAM;
     wanted.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
@@ -70,18 +72,30 @@ bool isReachable(const Endpoint& endpoint, std::chrono::milliseconds timeout) {
                     &list) != 0) {
         return false;
     }
-    const int probe = socket(list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool isOpen = probe >= 0 && connect(probe, list->ai_addr, list->ai_addrlen) == 0;
-    if (!isOpen && probe >= 0 && errno == EINPROGRESS) {
-        pollfd waiting{probe, POLLOUT, 0};
-        int error = 1;
-        socklen_t size = sizeof error;
-        isOpen = poll(&waiting, 1, static_cast<int>(timeout.count())) == 1 &&
-                 getsockopt(probe, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
+    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner{list, freeaddrinfo};
+    const int probe = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe < 0) return false;
+    const timeval limit{patience.count() / 1000, patience.count() % 1000 * 1000};
+    setsockopt(probe, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    bool isThere = connect(probe, list->ai_addr, list->ai_addrlen) == 0;
+    char byte = 0;
+    if (isThere && endpoint.tls == Tls::Direct) {
+        // It waits for us to begin; a relay without a server behind it hangs up.
+        pollfd waiting{probe, POLLIN, 0};
+        isThere = poll(&waiting, 1, 200) == 0 || recv(probe, &byte, 1, 0) > 0;
+    } else if (isThere) {
+        const std::string greeting =
+            "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
+            "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='" +
+            domain + "'>";
+        pollfd waiting{probe, POLLIN, 0};
+        isThere = ::send(probe, greeting.data(), greeting.size(), MSG_NOSIGNAL) > 0 &&
+                  poll(&waiting, 1, static_cast<int>(patience.count())) == 1 &&
+                  recv(probe, &byte, 1, 0) > 0;
+        if (isThere) ::send(probe, "</stream:stream>", 16, MSG_NOSIGNAL);
     }
-    if (probe >= 0) ::close(probe);
-    freeaddrinfo(list);
-    return isOpen;
+    ::close(probe);
+    return isThere;
 }
 
 ErrorReport streamErrorReport(const Stanza& error) {
@@ -197,8 +211,9 @@ void Connection::open(Purpose purpose) {
     const Deadline deadline = Clock::now() + settings_.connectTimeout;
     auto endpoints = endpointsOf(account_);
     if (resumable_) {
-        std::erase_if(endpoints,
-                      [](const Endpoint& endpoint) { return !isReachable(endpoint, 3s); });
+        std::erase_if(endpoints, [this](const Endpoint& endpoint) {
+            return !isAlive(endpoint, domain(), 5s);
+        });
         if (endpoints.empty()) {
             throw Failure(ExitCode::NoConnection, "connection-refused",
                           "The server of " + domain() + " does not answer.");

@@ -70,8 +70,10 @@ std::vector<Service> servicesOf(const Account& account) {
     }
     // XEP-0368: both kinds are one list. The heavier first stands in for the weighted draw, which
     // exists to spread load and is of no use to a program that connects once.
-    std::stable_sort(services.begin(), services.end(), [](const Service& a, const Service& b) {
-        return a.priority != b.priority ? a.priority < b.priority : a.weight > b.weight;
+    std::sort(services.begin(), services.end(), [](const Service& a, const Service& b) {
+        if (a.priority != b.priority) return a.priority < b.priority;
+        if (a.tls != b.tls) return a.tls == Tls::Direct;
+        return a.weight > b.weight;
     });
     if (services.empty()) services.push_back({domain, usualPort, tlsAt(usualPort)});
     return services;

@@ -10,11 +10,8 @@ using namespace std::chrono_literals;
 
 void announce(Connection& connection, long priority, Carbons carbons) {
     if (carbons == Carbons::On) {
-        try {
-            connection.ask(Stanza{"iq"}.set("type", "set").add(Stanza{"enable", ns::carbons}));
-        } catch (const Failure& failure) {
-            if (failure.code != ExitCode::Refused) throw;
-        }
+        connection.send(
+            Stanza{"iq"}.set("type", "set").set("id", newId()).add(Stanza{"enable", ns::carbons}));
     }
     Stanza presence{"presence"};
     if (priority != 0) presence.addText("priority", std::to_string(priority));
@@ -41,6 +38,17 @@ bool comeBack(Connection& connection, Deadline deadline,
     }
 }
 
+bool RecentIds::insert(const std::string& id) {
+    constexpr std::size_t most = 5000;
+    if (!ids_.insert(id).second) return false;
+    order_.push_back(id);
+    if (order_.size() > most) {
+        ids_.erase(order_.front());
+        order_.pop_front();
+    }
+    return true;
+}
+
 std::vector<Message> missedSince(Connection& connection, const std::string& archiveId) {
     std::vector<Message> missed;
     ArchiveQuery query;
@@ -51,8 +59,7 @@ std::vector<Message> missedSince(Connection& connection, const std::string& arch
             auto page = fetchPage(connection, query);
             missed.insert(missed.end(), page.messages.begin(), page.messages.end());
             query.after = page.isComplete ? std::string{} : page.last;
-        } catch (const Failure& failure) {
-            if (failure.code != ExitCode::Refused) throw;
+        } catch (const Failure&) {
             break;
         }
     }

@@ -23,9 +23,9 @@ ExitCode run(const Invocation& invocation) {
     for (const Account& account : file.accounts()) {
         const bool isDefault = account.name == file.defaultName();
         auto object = jsonObject({{"account", account.name},
-                                        {"jid", account.jid},
-                                        {"host", account.host},
-                                        {"password", passwordKind(account.password)}});
+                                  {"jid", account.jid},
+                                  {"host", account.host},
+                                  {"password", passwordKind(account.password)}});
         if (account.port) object->set("port", account.port);
         object->set("default", isDefault);
         out.result((isDefault ? "* " : "  ") + account.name + "  " + account.jid +

@@ -11,7 +11,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
-#include <set>
+#include <utility>
+#include <vector>
 
 namespace epode::cli {
 
@@ -30,10 +31,11 @@ public:
         hasColours_ = editor && !(plain && *plain);
     }
 
-    void message(const Message& message, const std::string& sender) {
+    void message(const Message& message, std::string sender) {
         const auto time = shortTime(message.time);
         // XEP-0245: "/me waves".
         const bool isAction = message.body.starts_with("/me ");
+        if (isAction && message.isOwn) sender = printable(localOf(message.from));
         const std::string head =
             time + " " + (isAction ? "* " : "") + sender + (isAction ? "" : ":") + " ";
         const auto text =
@@ -47,6 +49,8 @@ public:
     void note(const std::string& words) {
         if (editor_) {
             editor_->print(dim(words));
+        } else if (out_.isJson()) {
+            event(words, {{"event", std::string{"note"}}, {"text", words}});
         } else {
             out_.note(words);
         }
@@ -85,7 +89,11 @@ public:
             if (stanza.name() == "presence") {
                 noticePresence(stanza);
             } else if (const auto message = readMessage(stanza, connection_.bareJid())) {
-                notice(*message);
+                if (isCatchingUp_) {
+                    live_.push_back(*message);
+                } else {
+                    notice(*message);
+                }
             }
         };
         connection.onAcknowledged = [this](const Stanza& stanza) {
@@ -94,8 +102,11 @@ public:
     }
 
     void start(long lines) {
-        if (lines > 0) showHistory(lines);
+        // First present, then the archive: what comes in between would be in neither.
         announce(connection_, 0, Carbons::On);
+        if (lines > 0) {
+            catchUp([&] { return newestLines(lines); });
+        }
         showPrompt();
     }
 
@@ -115,7 +126,7 @@ public:
         message.time = WallClock::now();
         message.isOwn = true;
         Stanza stanza = makeMessage(peer_, "chat", message.id, text, Receipt::Wanted);
-        if (showsTyping_) stanza.add(Stanza{"active", ns::chatStates});
+        stanza.add(Stanza{"active", ns::chatStates});
         isComposing_ = false;
         known_.insert(message.id);
         own_.push_back({message.id, Progress::Under});
@@ -138,7 +149,7 @@ public:
         if (how == Connection::Comeback::Resumed) return;
         announce(connection_, 0, Carbons::On);
         if (newest_.empty()) return;
-        for (const Message& message : missedSince(connection_, newest_)) notice(message);
+        catchUp([this] { return missedSince(connection_, newest_); });
     }
 
     bool hasUnsettled() const {
@@ -158,15 +169,24 @@ private:
 
     bool isPeer(const std::string& address) const { return bareOf(address) == bareOf(peer_); }
 
-    void showHistory(long lines) {
+    // The older first: what comes live meanwhile has to wait.
+    void catchUp(const std::function<std::vector<Message>()>& fetch) {
+        isCatchingUp_ = true;
+        const auto older = fetch();
+        isCatchingUp_ = false;
+        for (const Message& message : older) notice(message);
+        for (const Message& message : std::exchange(live_, {})) notice(message);
+    }
+
+    std::vector<Message> newestLines(long lines) {
         ArchiveQuery query;
         query.with = bareOf(peer_);
         query.limit = lines;
         try {
-            for (const Message& message : fetchPage(connection_, query).messages) notice(message);
-        } catch (const Failure& failure) {
+            return fetchPage(connection_, query).messages;
+        } catch (const Failure&) {
             // Not every server keeps an archive, and a chat goes without.
-            if (failure.code != ExitCode::Refused) throw;
+            return {};
         }
     }
 
@@ -174,7 +194,7 @@ private:
         if (!message.archiveId.empty()) {
             newest_ = message.archiveId;
             // The archive, the offline messages and the carbons may all have the same one.
-            if (!known_.insert("archive " + message.archiveId).second) return;
+            if (!known_.insert("archive " + message.archiveId)) return;
         }
         if (message.error) {
             noticeError(message);
@@ -185,7 +205,7 @@ private:
         }
         if (!message.isOwn && isPeer(message.from) && !message.isDelayed) noticeTyping(message);
         if (message.body.empty()) return;
-        if (message.isOwn && !message.id.empty() && !known_.insert(message.id).second) return;
+        if (message.isOwn && !message.id.empty() && !known_.insert(message.id)) return;
         if (isPeer(message.peer())) {
             screen_.message(message, message.isOwn ? "you" : name_);
         } else if (!message.isOwn) {
@@ -288,10 +308,12 @@ private:
     const bool isJson_;
     const std::string peer_;
     const std::string name_;
-    std::set<std::string> known_;  // ids of what was shown
+    RecentIds known_;  // ids of what was shown
     std::vector<Own> own_;
     std::string newest_;  // the archive's id of the last message
     std::string peerState_;
+    bool isCatchingUp_ = false;
+    std::vector<Message> live_;  // what came while catching up
     bool peerIsTyping_ = false;
     bool showsTyping_ = false;  // the peer's client knows chat states (XEP-0085, 5.1)
     bool isComposing_ = false;
@@ -382,6 +404,9 @@ ExitCode run(const Invocation& invocation) {
     const auto editor = atTerminal ? std::make_unique<LineEditor>() : nullptr;
     Chat chat{connection, out, editor.get(), peer};
     chat.start(lines);
+    if (out.isJson()) {
+        out.result("", {{"event", std::string{"connected"}}, {"jid", connection.jid()}});
+    }
     Conversation{connection, chat, editor.get()}.run();
     const bool isUnsettled = chat.hasUnsettled();
     connection.close();

@@ -32,7 +32,10 @@ public:
 
 private:
     void hear(const Message& message) {
-        if (!message.archiveId.empty()) newest_ = message.archiveId;
+        if (!message.archiveId.empty()) {
+            newest_ = message.archiveId;
+            if (!seen_.insert(message.archiveId)) return;
+        }
         if (message.body.empty() || message.error || isDone()) return;
         if (!from_.empty() && bareOf(message.from) != bareOf(from_)) return;
         ++heard_;
@@ -52,6 +55,7 @@ private:
     const long wanted_;
     const bool answersReceipts_;
     long heard_ = 0;
+    RecentIds seen_;      // the archive's ids
     std::string newest_;  // the archive's id of the last message
 };
 

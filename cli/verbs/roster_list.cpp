@@ -33,9 +33,9 @@ void print(const Output& out, const Stanza& item) {
     }
     if (!inGroups.empty()) shown += "  [" + inGroups + "]";
     auto object = jsonObject({{"jid", item.get("jid")},
-                                    {"name", item.get("name")},
-                                    {"subscription", item.get("subscription")},
-                                    {"ask", item.get("ask")}});
+                              {"name", item.get("name")},
+                              {"subscription", item.get("subscription")},
+                              {"ask", item.get("ask")}});
     object->set("groups", groups);
     out.result(shown, *object);
 }

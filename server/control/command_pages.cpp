@@ -1,6 +1,9 @@
 #include "control/command_pages.h"
 
+#include "control/json_text.h"
+
 #include <algorithm>
+#include <cstdio>
 
 namespace epode {
 
@@ -96,6 +99,20 @@ std::string summaryOf(const CommandInfo& command) {
     return command.summary + (command.danger == Danger::Dangerous ? " (asks first)" : "");
 }
 
+// "\\[u2026]": roff itself reads ASCII.
+std::string roffCharacter(std::string_view character) {
+    const auto lead = static_cast<unsigned char>(character[0]);
+    std::uint32_t code = lead & (character.size() == 2   ? 0x1fu
+                                 : character.size() == 3 ? 0x0fu
+                                                         : 0x07u);
+    for (const char byte : character.substr(1)) {
+        code = code << 6 | (static_cast<unsigned char>(byte) & 0x3fu);
+    }
+    char text[16];
+    std::snprintf(text, sizeof text, "\\[u%04X]", static_cast<unsigned>(code));
+    return text;
+}
+
 // For roff: what a backslash, a leading dot, a quote or a hyphen would mean otherwise.
 std::string roff(std::string_view text) {
     std::string result;
@@ -103,12 +120,18 @@ std::string roff(std::string_view text) {
         const char letter = text[i];
         const bool beginsLine = i == 0 || text[i - 1] == '\n';
         if (beginsLine && (letter == '.' || letter == '\'')) result += "\\&";
-        if (letter == '\\')
+        if (letter == '\\') {
             result += "\\e";
-        else if (letter == '-')
+        } else if (letter == '-') {
             result += "\\-";
-        else
+        } else if (letter == '"') {
+            result += "\\(dq";
+        } else if (const auto bytes = utf8Bytes(text, i); bytes > 1) {
+            result += roffCharacter(text.substr(i, bytes));
+            i += bytes - 1;
+        } else {
             result += letter;
+        }
     }
     return result;
 }

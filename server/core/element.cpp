@@ -22,21 +22,21 @@ std::optional<std::string_view> Element::find(std::string_view name, std::string
 }
 
 std::string_view Element::text() const {
-    if (isText()) return text_;
+    if (isText()) return nsOrText_;
     for (const Element* node = firstNode_; node; node = node->next_) {
-        if (node->isText()) return node->text_;
+        if (node->isText()) return node->nsOrText_;
     }
     return {};
 }
 
 const Element* Element::child(std::string_view name, std::string_view ns) const {
     for (const Element& child : children()) {
-        if (child.name_ == name && same(child.ns_, ns)) return &child;
+        if (child.name_ == name && same(child.nsOrText_, ns)) return &child;
     }
     return nullptr;
 }
 
-const Element* Element::child(std::string_view name) const { return child(name, ns_); }
+const Element* Element::child(std::string_view name) const { return child(name, nsOrText_); }
 
 const Element* Element::firstChild() const {
     const auto all = children();
@@ -47,7 +47,7 @@ Element* Element::child(std::string_view name, std::string_view ns) {
     return const_cast<Element*>(std::as_const(*this).child(name, ns));
 }
 
-Element* Element::child(std::string_view name) { return child(name, ns_); }
+Element* Element::child(std::string_view name) { return child(name, nsOrText_); }
 
 Element* Element::firstChild() { return const_cast<Element*>(std::as_const(*this).firstChild()); }
 
@@ -77,19 +77,18 @@ void Element::unset(std::string_view name) {
     for (Attribute* at = attributes_; at; before = at, at = at->next) {
         if (at->name != name || !at->ns.empty()) continue;
         (before ? before->next : attributes_) = at->next;
-        if (lastAttribute_ == at) lastAttribute_ = before;
         return;
     }
 }
 
 Element& Element::add(std::string_view name) {
-    Element& child = make(*arena_, arena_->keep(name), ns_);
+    Element& child = make(*arena_, arena_->keep(name), nsOrText_);
     appendChild(child);
     return child;
 }
 
 Element& Element::add(std::string_view name, std::string_view ns) {
-    if (same(ns, ns_)) return add(name);
+    if (same(ns, nsOrText_)) return add(name);
     Element& child = make(*arena_, arena_->keep(name), arena_->keep(ns));
     appendChild(child);
     return child;
@@ -98,7 +97,7 @@ Element& Element::add(std::string_view name, std::string_view ns) {
 Element& Element::add(const Element& tree) {
     // The copy stays apart until it is whole, so that an element can be added to itself.
     const Element* from = &tree;
-    Element* const top = &copyNode(tree, ns_);
+    Element* const top = &copyNode(tree, nsOrText_);
     Element* copy = top;
     for (;;) {
         Element* into = copy;
@@ -113,7 +112,7 @@ Element& Element::add(const Element& tree) {
             from = from->next_;
             into = copy->parent_;
         }
-        copy = &copyNode(*from, into->ns_);
+        copy = &copyNode(*from, into->nsOrText_);
         into->appendChild(*copy);
     }
     appendChild(*top);
@@ -124,11 +123,12 @@ Element& Element::copyNode(const Element& node, std::string_view inheritedNs) {
     // The same namespace is the same bytes: a long one must not be copied for each child.
     if (node.isText()) {
         Element& run = make(*arena_, {}, {});
-        run.text_ = arena_->keep(node.text_);
+        run.nsOrText_ = arena_->keep(node.nsOrText_);
         return run;
     }
-    Element& copy = make(*arena_, arena_->keep(node.name_),
-                         same(node.ns_, inheritedNs) ? inheritedNs : arena_->keep(node.ns_));
+    Element& copy =
+        make(*arena_, arena_->keep(node.name_),
+             same(node.nsOrText_, inheritedNs) ? inheritedNs : arena_->keep(node.nsOrText_));
     for (const Attribute* at = node.attributes_; at; at = at->next) {
         copy.appendAttribute(arena_->keep(at->name), at->ns.empty() ? at->ns : arena_->keep(at->ns),
                              arena_->keep(at->value));
@@ -139,7 +139,7 @@ Element& Element::copyNode(const Element& node, std::string_view inheritedNs) {
 Element& Element::addText(std::string_view text) {
     if (!text.empty()) {
         if (lastNode_ && lastNode_->isText()) {
-            lastNode_->text_ = arena_->join(lastNode_->text_, text);
+            lastNode_->nsOrText_ = arena_->join(lastNode_->nsOrText_, text);
         } else {
             appendText(arena_->keep(text));
         }
@@ -154,7 +154,7 @@ Element& Element::addWithText(std::string_view name, std::string_view text) {
 Element& Element::make(Arena& arena, std::string_view keptName, std::string_view keptNs) {
     auto* const made = new (arena.allocate(sizeof(Element), alignof(Element))) Element{arena};
     made->name_ = keptName;
-    made->ns_ = keptNs;
+    made->nsOrText_ = keptNs;
     return *made;
 }
 
@@ -162,8 +162,9 @@ void Element::appendAttribute(std::string_view keptName, std::string_view keptNs
                               std::string_view keptValue) {
     auto* const made = new (arena_->allocate(sizeof(Attribute), alignof(Attribute)))
         Attribute{keptName, keptNs, keptValue};
-    (lastAttribute_ ? lastAttribute_->next : attributes_) = made;
-    lastAttribute_ = made;
+    Attribute** end = &attributes_;
+    while (*end) end = &(*end)->next;
+    *end = made;
 }
 
 void Element::appendChild(Element& child) {
@@ -175,11 +176,11 @@ void Element::appendChild(Element& child) {
 void Element::appendText(std::string_view keptText) {
     if (keptText.empty()) return;
     if (lastNode_ && lastNode_->isText()) {
-        lastNode_->text_ = arena_->join(lastNode_->text_, keptText);
+        lastNode_->nsOrText_ = arena_->join(lastNode_->nsOrText_, keptText);
         return;
     }
     Element& run = make(*arena_, {}, {});
-    run.text_ = keptText;
+    run.nsOrText_ = keptText;
     appendChild(run);
 }
 

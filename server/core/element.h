@@ -1,7 +1,8 @@
 // XML as XMPP uses it: elements with a namespace, attributes, and text, as a tree in an arena.
 //
-// A tree is made by the parser or by code (`Document query{"query", ns::roster}; query->add("item")`),
-// and freed as a whole. No function of this page recurses: a stranger decides how deep a tree is.
+// A tree is made by the parser or by code (`Document query{"query", ns::roster};
+// query->add("item")`), and freed as a whole. No function of this page recurses: a stranger decides
+// how deep a tree is.
 #pragma once
 
 #include <cstddef>
@@ -75,8 +76,10 @@ public:
 
     bool isText() const { return name_.data() == nullptr; }
     std::string_view name() const { return name_; }
-    std::string_view ns() const { return ns_; }
-    bool is(std::string_view name, std::string_view ns) const { return name_ == name && ns_ == ns; }
+    std::string_view ns() const { return isText() ? std::string_view{} : nsOrText_; }
+    bool is(std::string_view name, std::string_view ns) const {
+        return name_ == name && this->ns() == ns;
+    }
 
     // The value of an attribute without namespace; `fallback` when it is absent.
     std::string_view get(std::string_view name, std::string_view fallback = {}) const;
@@ -93,7 +96,8 @@ public:
     Element* child(std::string_view name, std::string_view ns);
     Element* child(std::string_view name);
     Element* firstChild();
-    std::string_view childText(std::string_view name) const;  // text of a child of the same namespace
+    // The text of a child of the same namespace.
+    std::string_view childText(std::string_view name) const;
 
     // `for (const Element& item : query.children())`: child elements, or with `nodes` text as well.
     ElementRange<const Element> children() const;
@@ -106,8 +110,8 @@ public:
     void unset(std::string_view name);
     Element& add(std::string_view name);  // in this element's namespace; returns the child
     Element& add(std::string_view name, std::string_view ns);
-    Element& add(const Element& tree);  // a deep copy; returns it
-    Element& addText(std::string_view text);             // returns this element
+    Element& add(const Element& tree);                                   // a deep copy; returns it
+    Element& addText(std::string_view text);                             // returns this element
     Element& addWithText(std::string_view name, std::string_view text);  // returns the child
     // Removes every child element for which `match(const Element&)` holds; returns how many.
     template <typename Match>
@@ -136,10 +140,8 @@ private:
 
     Arena* arena_;
     std::string_view name_;
-    std::string_view ns_;
-    std::string_view text_;  // of a run
+    std::string_view nsOrText_;  // of an element, or of a run: there are many of both
     Attribute* attributes_ = nullptr;
-    Attribute* lastAttribute_ = nullptr;
     Element* parent_ = nullptr;
     Element* firstNode_ = nullptr;
     Element* lastNode_ = nullptr;
@@ -255,9 +257,9 @@ std::string toXml(const Element& element, std::string_view inheritedNs = {});
 void escapeText(std::string& out, std::string_view text);
 void escapeAttribute(std::string& out, std::string_view value);
 
-// Parses one whole element (stored XML, tests, tools), with the same limits and refusals as a stream.
-// Nothing when it is not well-formed or more than one element. `ns` is the default namespace that
-// the text inherits.
+// Parses one whole element (stored XML, tests, tools), with the same limits and refusals as a
+// stream. Nothing when it is not well-formed or more than one element. `ns` is the default
+// namespace that the text inherits.
 std::optional<Document> parseXml(std::string_view text, std::string_view ns = {});
 
 }  // namespace epode

@@ -166,6 +166,7 @@ XmlExpatParser::XmlExpatParser() {
     XML_SetCommentHandler(parser_, onComment);
     XML_SetProcessingInstructionHandler(parser_, onInstruction);
     XML_SetStartCdataSectionHandler(parser_, onCdata);
+    scanner_.expectHeader();
 }
 
 XmlExpatParser::~XmlExpatParser() { XML_ParserFree(parser_); }
@@ -207,23 +208,12 @@ XmlExpatParser::Outcome XmlExpatParser::feed(std::string_view& input, const XmlS
             error_.extra = "<stanza-too-big xmlns='urn:xmpp:errors'/>";
             return Outcome::Failure;
         }
-        // Nothing behind the end of an element may reach expat. Every level that is open needs one
-        // more `>` at least, so that the element can't end before the last of as many of them.
+        // Nothing behind the end of an element may reach expat.
         std::string_view piece = input.substr(0, std::min(pieceBytesMax, bytesMax - taken_));
-        bool hasBracket = false;
-        std::size_t bytes = 0;
-        for (std::size_t open = std::max<std::size_t>(depth_, 1); open > 0; --open) {
-            const auto bracket = piece.find('>', bytes);
-            if (bracket == piece.npos) {
-                bytes = piece.size();
-                break;
-            }
-            hasBracket = true;
-            bytes = bracket + 1;
-        }
-        piece = piece.substr(0, bytes);
-        input.remove_prefix(bytes);
-        taken_ += bytes;
+        const auto found = scanner_.scan(piece);
+        piece = piece.substr(0, found.bytes);
+        input.remove_prefix(found.bytes);
+        taken_ += found.bytes;
 
         // Expat takes this for UTF-16, whatever it was told.
         if (fed_ < 2 && fed_ + piece.size() >= 2 && piece[1 - fed_] == '\0') {
@@ -232,7 +222,7 @@ XmlExpatParser::Outcome XmlExpatParser::feed(std::string_view& input, const XmlS
         }
         // Expat reads an unfinished tag from its start with each piece. When somebody sends a long
         // one byte by byte, the bytes wait until there are enough of them.
-        if (unfinished_ >= tokenBytesPatient && !hasBracket &&
+        if (unfinished_ >= tokenBytesPatient && !found.hasTagEnd &&
             held_.size() + piece.size() < unfinished_ / 2) {
             held_ += piece;
             continue;
@@ -240,6 +230,11 @@ XmlExpatParser::Outcome XmlExpatParser::feed(std::string_view& input, const XmlS
         if (!held_.empty() && !parse(std::exchange(held_, {}))) return Outcome::Failure;
         if (!parse(piece)) return Outcome::Failure;
         if (headerDone_ || elementDone_ || isClosed_) return outcome();
+        if (found.hasEnd) {
+            // Expat waits for the rest of a character which the `>` has cut.
+            fail(StreamCondition::NotWellFormed, "The XML is not well-formed.");
+            return Outcome::Failure;
+        }
     }
     return Outcome::NeedMore;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/xml_fast.h"
+#include "core/xml_scanner.h"
 #include "core/xml_stream.h"
 
 #include <expat.h>
@@ -97,6 +98,7 @@ private:
     const XmlScope* scope_ = nullptr;
     const XmlLimits* limits_ = nullptr;
 
+    XmlScanner scanner_;
     bool hasHeader_ = false;
     bool isClosed_ = false;
     bool headerDone_ = false;

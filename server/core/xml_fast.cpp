@@ -173,8 +173,7 @@ bool XmlFastParser::parse(std::string_view input, const XmlScope& scope, const X
         if (!at) return false;
     }
     result.bytes = std::size_t(at - input.data());
-    build(input.data(), result);
-    return result.document->arena().bytes() <= limits.parserBytesMax;
+    return build(input.data(), result);
 }
 
 // From behind the `<` to behind the `>`.
@@ -383,12 +382,14 @@ const char* XmlFastParser::readText(const char* at) {
 }
 
 // Everything is known: the tree is laid out in one block, with the text of the element behind it.
-void XmlFastParser::build(const char* begin, Result& result) {
+bool XmlFastParser::build(const char* begin, Result& result) {
     const std::size_t bytes = result.bytes;
     const std::size_t nsBytes = scope_->keepDefaultNs ? scope_->defaultNs.size() : 0;
-    auto arena =
-        Arena::withRoom(nodes_.size() * sizeof(Element) + attributes_.size() * sizeof(Attribute) +
-                        decodedBytes_ + nsBytes + bytes);
+    const std::size_t room = nodes_.size() * sizeof(Element) +
+                             attributes_.size() * sizeof(Attribute) + decodedBytes_ + nsBytes +
+                             bytes;
+    if (room > limits_->parserBytesMax) return false;
+    auto arena = Arena::withRoom(room);
     auto* const elements =
         static_cast<Element*>(arena->allocate(nodes_.size() * sizeof(Element), alignof(Element)));
     auto* nextAttribute = static_cast<Attribute*>(
@@ -410,13 +411,13 @@ void XmlFastParser::build(const char* begin, Result& result) {
         auto* const element = new (elements + i) Element{*arena};
         if (node.parent != none) elements[node.parent].appendChild(*element);
         if (!node.name) {
-            element->text_ =
+            element->nsOrText_ =
                 node.attributeCount ? decode(decoded, node.ns, Place::Text) : kept(node.ns);
             continue;
         }
         element->name_ = {copy + (node.name - begin) + node.prefixBytes,
                           node.nameBytes - node.prefixBytes};
-        element->ns_ = kept(node.ns);
+        element->nsOrText_ = kept(node.ns);
         if (node.attributeCount == 0) continue;
         element->attributes_ = nextAttribute;
         for (std::uint32_t k = 0; k < node.attributeCount; ++k) {
@@ -429,8 +430,7 @@ void XmlFastParser::build(const char* begin, Result& result) {
                 raw.isCoded ? decode(decoded, raw.value, Place::Attribute) : kept(raw.value);
             attribute->next = nextAttribute;
         }
-        element->lastAttribute_ = nextAttribute - 1;
-        element->lastAttribute_->next = nullptr;
+        nextAttribute[-1].next = nullptr;
     }
 
     result.inner = {};
@@ -445,6 +445,7 @@ void XmlFastParser::build(const char* begin, Result& result) {
         result.inner = text.substr(start, text.rfind('<') - start);
     }
     result.document = Document{std::move(arena), *elements};
+    return true;
 }
 
 }  // namespace epode

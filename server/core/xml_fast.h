@@ -67,7 +67,7 @@ private:
     bool declare(const RawAttribute& declaration);
     bool resolve(Node& node);
     const std::string_view* find(std::string_view prefix);
-    void build(const char* begin, Result& result);
+    bool build(const char* begin, Result& result);
 
     const XmlScope* scope_ = nullptr;
     const XmlLimits* limits_ = nullptr;

@@ -1,6 +1,9 @@
 // The real executor: one thread, one epoll set, work in turns. A turn handles every socket that is
 // ready, the timers that are due and the work that was posted, then the work for the end of the
 // turn, and at last writes what the turn has queued, once for each connection.
+//
+// A loop outlives every thread that may post to it: stop and join all of them before the first
+// ends.
 #pragma once
 
 #include "core/executor.h"

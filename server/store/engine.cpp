@@ -10,6 +10,7 @@ namespace epode {
 namespace {
 
 const Log log{"store"};
+constexpr const char* closedText = "The database is closed.";
 
 std::string textOf(const std::exception_ptr& failure) {
     try {
@@ -57,7 +58,7 @@ Engine::~Engine() {
 }
 
 void Engine::close() {
-    if (std::exchange(isClosed_, true)) return;
+    if (isClosed_.exchange(true)) return;
     if (readers_) readers_->close();
     stopThreads();
     if (isInline()) {
@@ -138,23 +139,20 @@ void Engine::enqueueRead(Executor& executor, WorkFunction work, DoneFunction don
     } else if (isInline()) {
         executor.post([this, job = std::move(job)]() mutable { readOnWriter(std::move(job)); });
     } else {
-        const std::lock_guard lock{piecesMutex_};
-        pieces_.push_back([this, shared = std::make_shared<ReadJob>(std::move(job))] {
-            readOnWriter(std::move(*shared));
-        });
-        ++waitingPieces_;
-        queue_.nudge();
+        const auto shared = std::make_shared<ReadJob>(std::move(job));
+        if (!addPiece([this, shared] { readOnWriter(std::move(*shared)); })) {
+            shared->refuse(closedText);
+        }
     }
 }
 
 void Engine::readOnWriter(ReadJob job) {
     try {
-        if (isClosed_) throw StoreUnavailable{"The database is closed."};
+        if (isClosed_) throw StoreUnavailable{closedText};
         NativeConnection& connection = writer();
         job.run(connection);
-    } catch (...) {
-        job.work = nullptr;
-        job.fail(std::current_exception());
+    } catch (const StoreUnavailable& problem) {
+        job.refuse(problem.what());
     }
     reads_.fetch_add(1, std::memory_order_relaxed);
 }
@@ -185,17 +183,20 @@ void Engine::forget(RowQueue& queue) { queue_.forget(queue); }
 
 void Engine::writeLoop() {
     Batch batch;
-    for (;;) {
-        queue_.waitForBatch(batch, retryAt_);
+    while (queue_.waitForBatch(batch, retryAt_)) {
         runPieces();
-        if (batch.empty()) {
-            if (queue_.isClosed()) return;
-            if (std::chrono::steady_clock::now() >= retryAt_) tryAgain();
-        } else {
+        if (!batch.empty()) {
             commit(batch);
+        } else if (std::chrono::steady_clock::now() >= retryAt_) {
+            tryAgain();
         }
         checkpointWhenDue();
     }
+    {
+        const std::lock_guard lock{piecesMutex_};
+        piecesOver_ = true;
+    }
+    runPieces();
 }
 
 void Engine::commit(Batch& batch) {
@@ -274,27 +275,34 @@ void Engine::noteFailure(std::exception_ptr failure) {
 }
 
 void Engine::runOnWriter(std::function<void(NativeConnection&)> piece) {
-    if (isClosed_) throw StoreUnavailable{"The database is closed."};
+    if (isClosed_) throw StoreUnavailable{closedText};
     if (isInline()) {
         piece(writer());
         return;
     }
     std::promise<void> promise;
     auto future = promise.get_future();
+    const bool isAdded = addPiece([&] {
+        try {
+            piece(writer());
+            promise.set_value();
+        } catch (...) {
+            promise.set_exception(std::current_exception());
+        }
+    });
+    if (!isAdded) throw StoreUnavailable{closedText};
+    future.get();
+}
+
+bool Engine::addPiece(std::function<void()> piece) {
     {
         const std::lock_guard lock{piecesMutex_};
-        pieces_.push_back([&] {
-            try {
-                piece(writer());
-                promise.set_value();
-            } catch (...) {
-                promise.set_exception(std::current_exception());
-            }
-        });
+        if (piecesOver_) return false;
+        pieces_.push_back(std::move(piece));
         ++waitingPieces_;
     }
     queue_.nudge();
-    future.get();
+    return true;
 }
 
 void Engine::runPieces() {

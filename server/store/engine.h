@@ -55,6 +55,7 @@ private:
     void noteFailure(std::exception_ptr failure);
     void readOnWriter(ReadJob job);
     void runOnWriter(std::function<void(NativeConnection&)> piece);
+    bool addPiece(std::function<void()> piece);  // false when the writer has ended
     void runPieces();
     void checkpointWhenDue();
 
@@ -73,6 +74,7 @@ private:
     std::mutex piecesMutex_;
     std::vector<std::function<void()>> pieces_;
     std::atomic<std::size_t> waitingPieces_{0};
+    bool piecesOver_ = false;
 
     mutable std::mutex problemMutex_;
     std::string problem_;
@@ -88,7 +90,7 @@ private:
     std::unique_ptr<ReaderPool> readers_;  // none: reads go through the writer's connection
     std::thread writerThread_;
     std::thread checkpointThread_;
-    bool isClosed_ = false;
+    std::atomic<bool> isClosed_{false};
 };
 
 }  // namespace epode

@@ -15,10 +15,15 @@ void ReadJob::run(NativeConnection& connection) {
         connection.rollback();
     }
     work = nullptr;
-    fail(std::move(failure));
+    tell(std::move(failure));
 }
 
-void ReadJob::fail(std::exception_ptr failure) {
+void ReadJob::refuse(const std::string& reason) {
+    work = nullptr;
+    tell(std::make_exception_ptr(StoreUnavailable{reason}));
+}
+
+void ReadJob::tell(std::exception_ptr failure) {
     if (!done) return;
     executor->post([done = std::move(done), failure = std::move(failure)]() mutable {
         done(std::move(failure));
@@ -67,8 +72,7 @@ void ReaderPool::add(ReadJob job) {
         wake_.notify_one();
         return;
     }
-    job.work = nullptr;
-    job.fail(std::make_exception_ptr(StoreUnavailable{refusal}));
+    job.refuse(refusal);
 }
 
 std::size_t ReaderPool::waiting() const {
@@ -90,9 +94,8 @@ void ReaderPool::run() {
         try {
             if (connection && connection->isGone()) connection.reset();
             if (!connection) connection = connector_.connect(Connector::Role::Reader);
-        } catch (...) {
-            job.work = nullptr;
-            job.fail(std::current_exception());
+        } catch (const StoreUnavailable& problem) {
+            job.refuse(problem.what());
             continue;
         }
         job.run(*connection);

@@ -23,7 +23,11 @@ struct ReadJob {
 
     // Runs the work and posts the outcome.
     void run(NativeConnection& connection);
-    void fail(std::exception_ptr failure);
+    // Posts StoreUnavailable instead.
+    void refuse(const std::string& reason);
+
+private:
+    void tell(std::exception_ptr failure);
 };
 
 class ReaderPool {

@@ -97,11 +97,6 @@ void WriteQueue::close() {
     wake_.notify_one();
 }
 
-bool WriteQueue::isClosed() const {
-    const std::lock_guard lock{mutex_};
-    return closed_;
-}
-
 void WriteQueue::forget(RowQueue& queue) {
     std::unique_lock lock{mutex_};
     std::size_t completion = 0;
@@ -130,7 +125,7 @@ bool WriteQueue::isDue() const {
     return closed_ || nudged_ || urgent_ || waiting_.completions.size() >= lingerRows_;
 }
 
-void WriteQueue::waitForBatch(Batch& batch, std::chrono::steady_clock::time_point deadline) {
+bool WriteQueue::waitForBatch(Batch& batch, std::chrono::steady_clock::time_point deadline) {
     std::unique_lock lock{mutex_};
     while (!isDue()) {
         auto until = deadline;
@@ -148,6 +143,7 @@ void WriteQueue::waitForBatch(Batch& batch, std::chrono::steady_clock::time_poin
     }
     nudged_ = false;
     takeLocked(batch);
+    return !closed_ || !batch.empty();
 }
 
 void WriteQueue::take(Batch& batch) {

@@ -27,15 +27,15 @@ public:
     void refuse(std::string reason);
     // Nothing more comes in; waitForBatch returns at once.
     void close();
-    bool isClosed() const;
     // Takes the waiting rows of `queue` out, and waits until no batch holds taken ones.
     void forget(RowQueue& queue);
     // What is waiting is destroyed without being told.
     void drop();
 
     // The writer's side. Waits until there is something that should be committed now, a nudge, the
-    // close, or `deadline`; then takes all that waits (perhaps nothing).
-    void waitForBatch(Batch& batch, std::chrono::steady_clock::time_point deadline);
+    // close, or `deadline`; then takes all that waits (perhaps nothing). False when the queue is
+    // closed and empty: there will never be anything again.
+    bool waitForBatch(Batch& batch, std::chrono::steady_clock::time_point deadline);
     void take(Batch& batch);
     // The batch that was taken is done with.
     void finished();

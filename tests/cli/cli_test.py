@@ -86,6 +86,12 @@ class Running:
         self.process.stderr.close()
         return Result(self.process.returncode, self.out(), self.err())
 
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        for file in (self.process.stdin, self.process.stdout, self.process.stderr):
+            file.close()
+
     def interrupt(self):
         self.process.send_signal(signal.SIGINT)
         return self.finish()
@@ -173,7 +179,7 @@ class ServerCase(Case):
     def start_epode(self, verb, who, *words):
         running = Running([EPODE, *verb.split(), "--account", who, *map(str, words)],
                           self.environment)
-        self.addCleanup(running.process.kill)
+        self.addCleanup(running.stop)
         return running
 
     def bob_listens(self, *words):
@@ -245,6 +251,12 @@ class Usage(Case):
                 text = self.ends_with(DONE, self.epode("help", *name.split())).out
                 self.assertIn("epode " + name, text)
                 self.assertEqual(text, self.epode(*name.split(), "--help").out)
+
+    def test_the_reference_page_is_that_of_the_program(self):
+        page = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "cli.md")
+        with open(page, encoding="utf-8") as file:
+            self.assertTrue(file.read().endswith(self.epode("help", "--markdown").out),
+                            "docs/cli.md is old: epode help --markdown makes its reference")
 
     def test_text_that_xml_cannot_carry_is_refused_before_anything_is_sent(self):
         for text in (b"\xff\xfe", b"bell \x07", b"\xc0\x80", b"\xed\xa0\x80", b"nul \x00"):
@@ -767,7 +779,7 @@ class Resumption(ServerCase):
         return relay, self.start_epode(verb, who, *words, "--port", relay.port)
 
     def test_a_listener_hears_what_was_sent_while_it_was_cut_off(self):
-        relay, bob = self.through_relay("listen", "bob")
+        relay, bob = self.through_relay("listen", "bob", "--trace")
         bob.await_text("-- listening", "err")
         for i in range(3):
             self.as_alice("send", self.bob, "before %d" % i, "--wait", "stored")
@@ -779,11 +791,13 @@ class Resumption(ServerCase):
             bob.await_text("meanwhile %d" % i)
         self.as_alice("send", self.bob, "after", "--wait", "stored")
         bob.await_text("after")
-        out = self.ends_with(DONE, bob.interrupt()).out
-        self.assertEqual(len(out.splitlines()), 7, out)
+        result = self.ends_with(DONE, bob.interrupt())
+        self.assertEqual(len(result.out.splitlines()), 7, result.out)
+        self.assertEqual(result.err.count("<resumed"), 3)
 
     def test_a_chat_sends_what_was_written_while_it_was_cut_off(self):
         relay, alice = self.through_relay("chat", "alice", self.bob, "--json")
+        alice.await_text('"connected"')
         bob = self.start_epode("listen", "bob", "--json")
         sent = []
         for i in range(4):
@@ -804,6 +818,7 @@ class Resumption(ServerCase):
 
     def test_each_line_is_acknowledged_once(self):
         relay, alice = self.through_relay("chat", "alice", self.bob, "--json")
+        alice.await_text('"connected"')
         for i in range(3):
             alice.say("line %d" % i)
             alice.await_text('"text":"line %d"' % i)
@@ -827,6 +842,37 @@ class Resumption(ServerCase):
         self.assertEqual(self.ends_with(DONE, heard).lines()[0]["text"], "late but here")
 
 
+class Restart(ServerCase):
+    """The server forgets its sessions: they begin anew, and the archive fills the gap."""
+
+    @classmethod
+    def start(cls):
+        if "EPODE_TEST_HOST" in os.environ:
+            raise unittest.SkipTest("the given server is not ours to restart")
+        return servers.Prosody()
+
+    def test_a_listener_and_a_chat_miss_and_double_nothing(self):
+        bob = self.bob_listens()
+        alice = self.start_epode("chat", "alice", self.bob, "--json").await_text('"connected"')
+        alice.say("before")
+        bob.await_text("before")
+        self.server.shut_down()
+        bob.await_text("connection lost", "err")
+        alice.await_text("connection lost")
+        alice.say("meanwhile")
+        alice.await_text('"text":"meanwhile"')
+        self.server.run()
+        bob.await_text("meanwhile")
+        bob.await_text("connected again", "err")
+        alice.say("after")
+        bob.await_text("after")
+        alice.end_input()
+        events = self.ends_with(DONE, alice.finish()).lines()
+        self.assertEqual(len([e for e in events if e["event"] == "stored"]), 3)
+        heard = self.ends_with(DONE, bob.interrupt()).out
+        self.assertEqual(re.findall(r": (\w+)$", heard, re.M), ["before", "meanwhile", "after"])
+
+
 class Terminal(ServerCase):
     """The chat at a terminal, as it looks."""
 
@@ -836,6 +882,8 @@ class Terminal(ServerCase):
         return screen.await_text("> ")
 
     def test_typing_is_kept_below_what_comes(self):
+        self.as_alice("roster add", self.bob)
+        self.as_bob("roster add", self.alice)
         alice, bob = self.chat("alice", self.bob), self.chat("bob", self.alice)
         alice.await_text("is online")
         alice.press("half a sen")
@@ -863,9 +911,9 @@ class Terminal(ServerCase):
 
     def test_the_peer_sees_that_one_types(self):
         alice, bob = self.chat("alice", self.bob), self.chat("bob", self.alice)
-        for one, other in ((alice, bob), (bob, alice), (alice, bob)):
-            one.press("hi there\r")
-            other.await_text("hi there")
+        alice.press("hi bob\r")
+        bob.await_text("hi bob").press("hi alice\r")
+        alice.await_text("hi alice")
         bob.press("well")
         alice.await_text("is typing…")
         bob.press("\x15")
@@ -1007,6 +1055,7 @@ class Screen:
 
     def press(self, keys):
         os.write(self.file, keys.encode())
+        return self
 
     def finish(self):
         deadline = time.monotonic() + PATIENCE

@@ -78,7 +78,11 @@ class Prosody:
                     os.chown(os.path.join(folder, name), user.pw_uid, user.pw_gid)
             os.chmod(self.folder, 0o755)
             command = ["setpriv", "--reuid=prosody", "--regid=prosody", "--clear-groups"] + command
-        self.process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.DEVNULL,
+        self.command = command
+        self.run()
+
+    def run(self):
+        self.process = subprocess.Popen(self.command, cwd=self.folder, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         self._await(self.port)
         self._await(self.direct_port)
@@ -95,9 +99,12 @@ class Prosody:
                         raise RuntimeError("prosody did not start:\n" + log.read())
                 time.sleep(0.05)
 
-    def stop(self):
+    def shut_down(self):
         self.process.terminate()
         self.process.wait()
+
+    def stop(self):
+        self.shut_down()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -200,6 +207,7 @@ class Relay:
         self.pairs.append((peer, server))
         threading.Thread(target=self._pump, args=(peer, server), daemon=True).start()
         self._pump(server, peer)
+        server.close()
 
     @staticmethod
     def _pump(source, sink):

@@ -36,6 +36,9 @@ class Server:
 
     def start(self):
         t0 = time.monotonic()
+        # Somebody else's server would be sent to, never killed, and found to lose nothing.
+        if x.wait_port(self.opt.host, self.opt.port, 0.01):
+            raise SystemExit("port %d is taken by another program" % self.opt.port)
         out = open(self.opt.server_log, "ab") if self.opt.server_log else subprocess.DEVNULL
         self.proc = subprocess.Popen(shlex.split(self.opt.start), stdin=subprocess.DEVNULL,
                                      stdout=out, stderr=out, start_new_session=True)

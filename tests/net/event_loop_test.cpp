@@ -54,6 +54,7 @@ TEST_CASE("two loops that post to each other never miss a wake-up") {
     one.loop.post([&] { bounce(0); });
     auto future = done.get_future();
     REQUIRE(future.wait_for(patience) == std::future_status::ready);
+    settle(one, other);
 }
 
 TEST_CASE("a turn runs events, timers, posted work, the end of the turn and the flush, in order") {

@@ -111,6 +111,13 @@ struct RecordingUser : TransportUser {
     std::function<void()> whenClosed;
 };
 
+// Lets both finish their turns, so that neither is still inside a post to the other when that one
+// ends.
+inline void settle(LoopThread& one, LoopThread& other) {
+    one.run([] {});
+    other.run([] {});
+}
+
 // A loop that listens on a port of loopback and keeps a user for each connection.
 class Server : public LoopThread {
 public:

@@ -122,7 +122,8 @@ TEST_CASE("work that never ends is found out") {
 }
 
 TEST_CASE("bytes go both ways in order, cut at random places, after the delay") {
-    World world{{.delay = std::chrono::milliseconds{50}, .chunkMax = 7}, GENERATE(1, 2, 3)};
+    World world{{.delay = std::chrono::milliseconds{50}, .chunkMax = 7},
+                GENERATE(std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{3})};
     world.server.whenData = [&](std::string_view bytes) { world.server.transport->send(bytes); };
     const auto bytes = pattern(1000);
     world.client.transport->send(bytes);
@@ -274,7 +275,7 @@ TEST_CASE("bytes before the simulated handshake are never processed") {
 
 TEST_CASE("a simulated connection moves between executors and loses nothing") {
     World world{{.delay = std::chrono::milliseconds{1}, .chunkMax = 20, .window = 500},
-                GENERATE(range(1, 30))};
+                GENERATE(range(std::uint64_t{1}, std::uint64_t{30}))};
     auto& other = world.simulation.addExecutor();
     Executor* here = &world.servers;
     int moves = 0;

@@ -333,6 +333,7 @@ TEST_CASE("a TLS connection moves between loops under traffic") {
     auto& user = *secure.server.users.front();
     REQUIRE(here->eventually([&] { return user.transport != nullptr; }));
     here->run([&] { user.transport.reset(); });
+    settle(secure.server, other);
 }
 
 TEST_CASE("a transport may be destroyed when its handshake is done") {

@@ -1,7 +1,6 @@
 #include "chat.h"
 
-int runChat(const Options& given) {
-    Options options = given;
+int runChat(const Options& options) {
     Chat e(options);
     e.loginAll(uint64_t(options.pairs) * 2);
     if (!e.online) return 1;

@@ -148,7 +148,9 @@ protected:
             lat.add(t > g.ts ? t - g.ts : 0);
         }
         uint32_t& l = left[g.flow][g.seq & 4095];
-        if (l && --l == 0) {
+        if (l == 0) return;
+        l--;
+        if (l == 0) {
             if (f.inflight > 0) f.inflight--;
             if (sending && options.rate <= 0) fill(g.flow);
         }

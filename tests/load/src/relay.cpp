@@ -170,6 +170,10 @@ int main(int argc, char** argv) {
         SSL_CTX_set_read_ahead(ctx, 1);
     }
     int lfd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
+    if (lfd < 0) {
+        perror("socket");
+        return 1;
+    }
     setsockopt(lfd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     sockaddr_in a{};
     a.sin_family = AF_INET;
