@@ -7,6 +7,10 @@ namespace epode {
 
 inline std::string bareOf(Actor& actor) { return actor.session()->jid().bare().text(); }
 
+inline bool isEmpty(const StoredRoster& roster) {
+    return roster.version == 0 && roster.items.empty() && roster.asking.empty();
+}
+
 // `follower` asks to see the presence of `shown`, who agrees. Both are available afterwards.
 inline void subscribe(Actor& follower, Actor& shown) {
     if (!follower.session()->isAvailable()) follower.sends("<presence/>");

@@ -315,18 +315,18 @@ TEST_CASE("a subscriber who got directed presence hears of the end once") {
 }
 
 TEST_CASE("directed presence has a limit") {
-    Stage stage{{{"presence.directed_max", std::int64_t{2}}}};
+    Stage stage{"[presence]\ndirected_max = 10"};
     auto& juliet = stage.connects("juliet@capulet.example/balcony");
-    juliet.sends("<presence to='a@montague.example/1'/>");
-    juliet.sends("<presence to='a@montague.example/2'/>");
-    juliet.sends("<presence to='a@montague.example/2'/>");
+    for (int i = 1; i <= 10; ++i)
+        juliet.sends("<presence to='room@verona.example/" + std::to_string(i) + "'/>");
+    juliet.sends("<presence to='room@verona.example/10'/>");
     juliet.getsNothing();
-    juliet.sends("<presence to='a@montague.example/3' id='3'/>");
+    juliet.sends("<presence to='room@verona.example/11' id='11'/>");
     juliet.gets(
-        "<presence from='a@montague.example/3' type='error' id='3'><error type='wait'>"
+        "<presence from='room@verona.example/11' type='error' id='11'><error type='wait'>"
         "<resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>");
-    juliet.sends("<presence to='a@montague.example/1' type='unavailable'/>");
-    juliet.sends("<presence to='a@montague.example/3' id='3'/>");
+    juliet.sends("<presence to='room@verona.example/1' type='unavailable'/>");
+    juliet.sends("<presence to='room@verona.example/11' id='11'/>");
     juliet.getsNothing();
 }
 
@@ -401,10 +401,10 @@ TEST_CASE("a probe of a stranger is answered with unsubscribed from the bare add
     romeo.sends("<presence/>");
     romeo.forgets();
     for (const std::string to : {"romeo@capulet.example", "romeo@capulet.example/orchard"}) {
-        stage.otherServerSends("<presence type='probe' id='p' from='paris@montague.example' to='" +
+        stage.otherServerSends("<presence type='probe' id='p' from='paris@verona.example' to='" +
                                to + "'/>");
         stage.otherServerGets(
-            "<presence from='romeo@capulet.example' to='paris@montague.example' "
+            "<presence from='romeo@capulet.example' to='paris@verona.example' "
             "type='unsubscribed' id='p'/>");
     }
     stage.otherServerGetsNothing();
@@ -414,40 +414,40 @@ TEST_CASE("a probe of a stranger is answered with unsubscribed from the bare add
 TEST_CASE("a probe of nobody is not answered") {
     Stage stage;
     stage.otherServerSends(
-        "<presence type='probe' from='paris@montague.example' to='nobody@capulet.example'/>");
+        "<presence type='probe' from='paris@verona.example' to='nobody@capulet.example'/>");
     stage.otherServerGetsNothing();
 }
 
 TEST_CASE("who got directed presence may probe that resource") {
     Stage stage;
     auto& romeo = stage.connects("romeo@capulet.example/orchard");
-    romeo.sends("<presence to='room@chat.montague.example/Romeo'><status>in</status></presence>");
+    romeo.sends("<presence to='room@chat.verona.example/Romeo'><status>in</status></presence>");
     stage.otherServerGets(
-        "<presence from='romeo@capulet.example/orchard' to='room@chat.montague.example/Romeo'>"
+        "<presence from='romeo@capulet.example/orchard' to='room@chat.verona.example/Romeo'>"
         "<status>in</status></presence>");
 
     stage.otherServerSends(
-        "<presence type='probe' id='g' from='room@chat.montague.example/Romeo' "
+        "<presence type='probe' id='g' from='room@chat.verona.example/Romeo' "
         "to='romeo@capulet.example/orchard'/>");
     stage.otherServerGets(
-        "<presence from='romeo@capulet.example/orchard' to='room@chat.montague.example/Romeo'/>");
+        "<presence from='romeo@capulet.example/orchard' to='room@chat.verona.example/Romeo'/>");
 
     stage.otherServerSends(
-        "<presence type='probe' id='g' from='other@chat.montague.example/Romeo' "
+        "<presence type='probe' id='g' from='other@chat.verona.example/Romeo' "
         "to='romeo@capulet.example/orchard'/>");
     stage.otherServerGets(
-        "<presence from='romeo@capulet.example' to='other@chat.montague.example/Romeo' "
+        "<presence from='romeo@capulet.example' to='other@chat.verona.example/Romeo' "
         "type='unsubscribed' id='g'/>");
 
     romeo.leaves();
     stage.otherServerGets(
-        "<presence from='romeo@capulet.example/orchard' to='room@chat.montague.example/Romeo' "
+        "<presence from='romeo@capulet.example/orchard' to='room@chat.verona.example/Romeo' "
         "type='unavailable'/>");
     stage.otherServerSends(
-        "<presence type='probe' id='g' from='room@chat.montague.example/Romeo' "
+        "<presence type='probe' id='g' from='room@chat.verona.example/Romeo' "
         "to='romeo@capulet.example/orchard'/>");
     stage.otherServerGets(
-        "<presence from='romeo@capulet.example' to='room@chat.montague.example/Romeo' "
+        "<presence from='romeo@capulet.example' to='room@chat.verona.example/Romeo' "
         "type='unsubscribed' id='g'/>");
     stage.otherServerGetsNothing();
 }
@@ -465,23 +465,23 @@ TEST_CASE("a probe without address asks for the own resources") {
 TEST_CASE("an account on another server is probed once per contact") {
     Stage stage;
     auto& juliet = stage.connects("juliet@capulet.example/balcony");
-    juliet.sends("<presence type='subscribe' to='romeo@montague.example'/>");
+    juliet.sends("<presence type='subscribe' to='romeo@verona.example'/>");
     stage.otherServerGets(
-        "<presence type='subscribe' from='juliet@capulet.example' to='romeo@montague.example'/>");
+        "<presence type='subscribe' from='juliet@capulet.example' to='romeo@verona.example'/>");
     stage.otherServerSends(
-        "<presence type='subscribed' from='romeo@montague.example' to='juliet@capulet.example'/>");
+        "<presence type='subscribed' from='romeo@verona.example' to='juliet@capulet.example'/>");
     juliet.forgets();
 
     juliet.sends("<presence/>");
 
     stage.otherServerGets(
-        "<presence type='probe' from='juliet@capulet.example' to='romeo@montague.example'/>");
+        "<presence type='probe' from='juliet@capulet.example' to='romeo@verona.example'/>");
     stage.otherServerGetsNothing();
 
     SECTION("a probe that fails is nothing that clients have to know") {
         juliet.forgets();
         stage.otherServerSends(
-            "<presence type='error' from='romeo@montague.example' to='juliet@capulet.example'>"
+            "<presence type='error' from='romeo@verona.example' to='juliet@capulet.example'>"
             "<error type='cancel'><remote-server-not-found "
             "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>");
         juliet.getsNothing();
@@ -491,19 +491,19 @@ TEST_CASE("an account on another server is probed once per contact") {
 TEST_CASE("an unanswered request to another server is sent again at login") {
     Stage stage;
     auto& juliet = stage.connects("juliet@capulet.example/balcony");
-    juliet.sends("<presence type='subscribe' to='romeo@montague.example' id='first'/>");
+    juliet.sends("<presence type='subscribe' to='romeo@verona.example' id='first'/>");
     stage.otherServerGets("<presence type='subscribe' from='juliet@capulet.example' id='first'/>");
     juliet.forgets();
     juliet.sends("<presence/>");
     stage.otherServerGets(
-        "<presence type='subscribe' from='juliet@capulet.example' to='romeo@montague.example' "
+        "<presence type='subscribe' from='juliet@capulet.example' to='romeo@verona.example' "
         "id='*'/>");
     stage.otherServerGetsNothing();
 
     SECTION("and its failure is told to the clients") {
         juliet.forgets();
         constexpr auto failure =
-            "<presence type='error' from='romeo@montague.example' to='juliet@capulet.example'>"
+            "<presence type='error' from='romeo@verona.example' to='juliet@capulet.example'>"
             "<error type='cancel'><remote-server-not-found "
             "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>";
         stage.otherServerSends(failure);

@@ -25,6 +25,7 @@ std::string error(std::string_view id, std::string_view type, std::string_view c
     return "<iq type='error' id='" + std::string{id} + "'><error type='" + std::string{type} + "'><" +
            std::string{condition} + " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>";
 }
+constexpr auto shortNames = "[roster]\nname_bytes_max = 64\ngroup_bytes_max = 64\ngroups_max = 2";
 constexpr auto done = "<iq type='result' id='set'/>";
 constexpr auto unchanged = "<iq type='result' id='get'/>";
 
@@ -128,42 +129,40 @@ TEST_CASE("a roster set that breaks a rule is refused and changes nothing") {
         std::string_view condition;
     };
     const std::string long65(65, 'x');
-    const std::string longName = "<item jid='a@montague.example' name='" + long65 + "'/>";
+    const std::string longName = "<item jid='a@verona.example' name='" + long65 + "'/>";
     const std::string longGroup =
-        "<item jid='a@montague.example'><group>" + long65 + "</group></item>";
+        "<item jid='a@verona.example'><group>" + long65 + "</group></item>";
     const std::vector<Row> rows{
         // 2.1.5, 2.3.3
         {"", "modify", "bad-request"},
-        {"<item jid='a@montague.example'/><item jid='b@montague.example'/>", "modify", "bad-request"},
-        {"<thing jid='a@montague.example'/>", "modify", "bad-request"},
-        {"<item jid='a@montague.example'/><thing/>", "modify", "bad-request"},
+        {"<item jid='a@verona.example'/><item jid='b@verona.example'/>", "modify", "bad-request"},
+        {"<thing jid='a@verona.example'/>", "modify", "bad-request"},
+        {"<item jid='a@verona.example'/><thing/>", "modify", "bad-request"},
         {"<item/>", "modify", "bad-request"},
         {"<item name='x'/>", "modify", "bad-request"},
         {"<item jid=''/>", "modify", "jid-malformed"},
-        {"<item jid='@montague.example'/>", "modify", "jid-malformed"},
-        {"<item jid='a@b@montague.example'/>", "modify", "jid-malformed"},
-        {"<item jid='a@montague.example/'/>", "modify", "jid-malformed"},
-        {"<item jid='a@montague.example/orchard'/>", "modify", "bad-request"},
+        {"<item jid='@verona.example'/>", "modify", "jid-malformed"},
+        {"<item jid='a@b@verona.example'/>", "modify", "jid-malformed"},
+        {"<item jid='a@verona.example/'/>", "modify", "jid-malformed"},
+        {"<item jid='a@verona.example/orchard'/>", "modify", "bad-request"},
         {"<item jid='juliet@capulet.example'/>", "cancel", "not-allowed"},
-        {"<item jid='a@montague.example'><group>A</group><group>A</group></item>", "modify",
+        {"<item jid='a@verona.example'><group>A</group><group>A</group></item>", "modify",
          "bad-request"},
         // The same by the rules of resourceparts: U+00A0 is a space.
-        {"<item jid='a@montague.example'><group>A B</group><group>A\xC2\xA0" "B</group></item>",
+        {"<item jid='a@verona.example'><group>A B</group><group>A\xC2\xA0" "B</group></item>",
          "modify", "bad-request"},
-        {"<item jid='a@montague.example'><group/></item>", "modify", "not-acceptable"},
-        {"<item jid='a@montague.example'><group></group></item>", "modify", "not-acceptable"},
+        {"<item jid='a@verona.example'><group/></item>", "modify", "not-acceptable"},
+        {"<item jid='a@verona.example'><group></group></item>", "modify", "not-acceptable"},
         {longName, "modify", "not-acceptable"},
         {longGroup, "modify", "not-acceptable"},
-        {"<item jid='a@montague.example'><group>1</group><group>2</group><group>3</group></item>",
+        {"<item jid='a@verona.example'><group>1</group><group>2</group><group>3</group></item>",
          "modify", "not-acceptable"},
         // 2.5.3
-        {"<item jid='a@montague.example' subscription='remove'/>", "modify", "item-not-found"},
+        {"<item jid='a@verona.example' subscription='remove'/>", "modify", "item-not-found"},
         {"<item jid='juliet@capulet.example' subscription='remove'/>", "cancel", "not-allowed"},
     };
     for (const Row& row : rows) {
-        Stage stage{{{"roster.name_bytes_max", Bytes{64}},
-                     {"roster.group_bytes_max", Bytes{64}},
-                     {"roster.groups_max", std::int64_t{2}}}};
+        Stage stage{shortNames};
         auto& juliet = stage.connects("juliet@capulet.example/balcony");
         juliet.sends(get());
         juliet.forgets();
@@ -171,18 +170,16 @@ TEST_CASE("a roster set that breaks a rule is refused and changes nothing") {
         juliet.sends(set(row.items));
         juliet.gets(error("set", row.type, row.condition));
         juliet.getsNothing();
-        CHECK(stage.writes() == 0);
+        CHECK(isEmpty(stage.stored("juliet@capulet.example")));
         CHECK(juliet.session()->account().roster().contacts().empty());
     }
 }
 
 TEST_CASE("what is just within the limits is kept as it is") {
-    Stage stage{{{"roster.name_bytes_max", Bytes{64}},
-                 {"roster.group_bytes_max", Bytes{64}},
-                 {"roster.groups_max", std::int64_t{2}}}};
+    Stage stage{shortNames};
     auto& juliet = stage.connects("juliet@capulet.example/balcony");
     const std::string text(64, 'x');
-    const std::string item = "<item jid='gateway.montague.example' name='" + text +
+    const std::string item = "<item jid='gateway.verona.example' name='" + text +
                              "' subscription='none'><group>" + text + "</group><group>B</group></item>";
     juliet.sends(set(item));
     juliet.gets(done);
@@ -191,18 +188,18 @@ TEST_CASE("what is just within the limits is kept as it is") {
 }
 
 TEST_CASE("a roster has a limit, and within it contacts can still be changed") {
-    Stage stage{{{"roster.items_max", std::int64_t{2}}}};
+    Stage stage{"[roster]\nitems_max = 2"};
     auto& juliet = stage.connects("juliet@capulet.example/balcony");
-    juliet.sends(set("<item jid='a@montague.example'/>"));
-    juliet.sends(set("<item jid='b@montague.example'/>"));
+    juliet.sends(set("<item jid='a@verona.example'/>"));
+    juliet.sends(set("<item jid='b@verona.example'/>"));
     juliet.forgets();
-    juliet.sends(set("<item jid='c@montague.example'/>"));
+    juliet.sends(set("<item jid='c@verona.example'/>"));
     juliet.gets(error("set", "wait", "resource-constraint"));
-    juliet.sends(set("<item jid='a@montague.example' name='A'/>"));
+    juliet.sends(set("<item jid='a@verona.example' name='A'/>"));
     juliet.gets(done);
-    juliet.sends(set("<item jid='b@montague.example' subscription='remove'/>"));
+    juliet.sends(set("<item jid='b@verona.example' subscription='remove'/>"));
     juliet.gets(done);
-    juliet.sends(set("<item jid='c@montague.example'/>"));
+    juliet.sends(set("<item jid='c@verona.example'/>"));
     juliet.gets(done);
 }
 
@@ -241,30 +238,30 @@ TEST_CASE("an unanswered request is not shown in the roster") {
     Stage stage;
     auto& juliet = stage.connects("juliet@capulet.example/balcony");
     stage.otherServerSends(
-        "<presence type='subscribe' to='juliet@capulet.example' from='romeo@montague.example'/>");
+        "<presence type='subscribe' to='juliet@capulet.example' from='romeo@verona.example'/>");
     juliet.sends(get());
     juliet.gets(roster(""));
 
     SECTION("and a contact that is added keeps it") {
-        juliet.sends(set("<item jid='romeo@montague.example' name='R'/>"));
-        juliet.gets(push("<item jid='romeo@montague.example' name='R' subscription='none'/>"));
+        juliet.sends(set("<item jid='romeo@verona.example' name='R'/>"));
+        juliet.gets(push("<item jid='romeo@verona.example' name='R' subscription='none'/>"));
         juliet.gets(done);
         juliet.sends("<presence/>");
         juliet.gets("<presence from='juliet@capulet.example/balcony'/>");
-        juliet.gets("<presence type='subscribe' from='romeo@montague.example'/>");
-        juliet.sends("<presence type='subscribed' to='romeo@montague.example'/>");
-        juliet.gets(push("<item jid='romeo@montague.example' name='R' subscription='from'/>"));
+        juliet.gets("<presence type='subscribe' from='romeo@verona.example'/>");
+        juliet.sends("<presence type='subscribed' to='romeo@verona.example'/>");
+        juliet.gets(push("<item jid='romeo@verona.example' name='R' subscription='from'/>"));
     }
     SECTION("and it is no contact that can be removed") {
-        juliet.sends(set("<item jid='romeo@montague.example' subscription='remove'/>"));
+        juliet.sends(set("<item jid='romeo@verona.example' subscription='remove'/>"));
         juliet.gets(error("set", "modify", "item-not-found"));
     }
     SECTION("and the removal of its contact denies it") {
-        juliet.sends(set("<item jid='romeo@montague.example'/>"));
-        juliet.sends(set("<item jid='romeo@montague.example' subscription='remove'/>"));
+        juliet.sends(set("<item jid='romeo@verona.example'/>"));
+        juliet.sends(set("<item jid='romeo@verona.example' subscription='remove'/>"));
         stage.otherServerGets(
             "<presence type='unsubscribed' from='juliet@capulet.example' "
-            "to='romeo@montague.example'/>");
+            "to='romeo@verona.example'/>");
         stage.otherServerGetsNothing();
         juliet.forgets();
         juliet.sends("<presence/>");
@@ -276,9 +273,9 @@ TEST_CASE("an unanswered request is not shown in the roster") {
 TEST_CASE("removing a contact that has not answered takes the request back") {
     Stage stage;
     auto& juliet = stage.connects("juliet@capulet.example/balcony");
-    juliet.sends("<presence type='subscribe' to='romeo@montague.example'/>");
+    juliet.sends("<presence type='subscribe' to='romeo@verona.example'/>");
     stage.otherServerGets("<presence type='subscribe' from='juliet@capulet.example'/>");
-    juliet.sends(set("<item jid='romeo@montague.example' subscription='remove'/>"));
+    juliet.sends(set("<item jid='romeo@verona.example' subscription='remove'/>"));
     stage.otherServerGets("<presence type='unsubscribe' from='juliet@capulet.example'/>");
     stage.otherServerGetsNothing();
 }
@@ -286,8 +283,8 @@ TEST_CASE("removing a contact that has not answered takes the request back") {
 TEST_CASE("removing a contact without subscription sends nothing") {
     Stage stage;
     auto& juliet = stage.connects("juliet@capulet.example/balcony");
-    juliet.sends(set("<item jid='romeo@montague.example'/>"));
-    juliet.sends(set("<item jid='romeo@montague.example' subscription='remove'/>"));
+    juliet.sends(set("<item jid='romeo@verona.example'/>"));
+    juliet.sends(set("<item jid='romeo@verona.example' subscription='remove'/>"));
     stage.otherServerGetsNothing();
 }
 
@@ -296,11 +293,11 @@ TEST_CASE("the result of a set waits until it is stored, and a failure is told")
     auto& juliet = stage.connects("juliet@capulet.example/balcony");
     juliet.sends(get());
     juliet.forgets();
-    stage.failsStoring(true);
+    stage.breaksStoring();
     juliet.sends(set("<item jid='nurse@capulet.example'/>"));
     juliet.gets(error("set", "wait", "internal-server-error"));
     juliet.getsNothing();
-    stage.failsStoring(false);
+    stage.repairsStoring();
     juliet.sends(get());
     juliet.gets(roster(""));
 }
@@ -311,20 +308,20 @@ TEST_CASE("changes of one roster keep the order in which they were sent") {
     juliet.sends(get());
     juliet.forgets();
     stage.together([&] {
-        juliet.says(set("<item jid='a@montague.example' name='1'/>"));
-        juliet.says(set("<item jid='a@montague.example' subscription='remove'/>"));
-        juliet.says(set("<item jid='a@montague.example' subscription='remove'/>"));
-        juliet.says(set("<item jid='a@montague.example' name='2'/>"));
+        juliet.says(set("<item jid='a@verona.example' name='1'/>"));
+        juliet.says(set("<item jid='a@verona.example' subscription='remove'/>"));
+        juliet.says(set("<item jid='a@verona.example' subscription='remove'/>"));
+        juliet.says(set("<item jid='a@verona.example' name='2'/>"));
         juliet.says(get());
     });
-    juliet.gets(push("<item jid='a@montague.example' name='1' subscription='none'/>"));
+    juliet.gets(push("<item jid='a@verona.example' name='1' subscription='none'/>"));
     juliet.gets(done);
-    juliet.gets(push("<item jid='a@montague.example' subscription='remove'/>"));
+    juliet.gets(push("<item jid='a@verona.example' subscription='remove'/>"));
     juliet.gets(done);
     juliet.gets(error("set", "modify", "item-not-found"));
-    juliet.gets(push("<item jid='a@montague.example' name='2' subscription='none'/>"));
+    juliet.gets(push("<item jid='a@verona.example' name='2' subscription='none'/>"));
     juliet.gets(done);
-    juliet.gets(roster("<item jid='a@montague.example' name='2' subscription='none'/>"));
+    juliet.gets(roster("<item jid='a@verona.example' name='2' subscription='none'/>"));
     juliet.getsNothing();
 }
 
@@ -336,7 +333,7 @@ TEST_CASE("a client that has the roster gets what has changed since") {
     juliet.sends(get("ver=''"));
     const std::string empty = versionIn(juliet.next());
     for (const std::string who : {"a", "b", "c", "d"})
-        juliet.sends(set("<item jid='" + who + "@montague.example'/>"));
+        juliet.sends(set("<item jid='" + who + "@verona.example'/>"));
     juliet.forgets();
     juliet.sends(get("ver=''"));
     const std::string version = versionIn(juliet.next());
@@ -349,21 +346,21 @@ TEST_CASE("a client that has the roster gets what has changed since") {
         back.gets(unchanged);
         back.getsNothing();
         // It is interested all the same.
-        back.sends(set("<item jid='e@montague.example'/>"));
-        back.gets(push("<item jid='e@montague.example' subscription='none'/>"));
+        back.sends(set("<item jid='e@verona.example'/>"));
+        back.gets(push("<item jid='e@verona.example' subscription='none'/>"));
     }
     SECTION("one push for each contact, in the order of change, with versions to go on from") {
-        juliet.sends(set("<item jid='c@montague.example' name='C'/>"));
-        juliet.sends(set("<item jid='b@montague.example' subscription='remove'/>"));
-        juliet.sends(set("<item jid='c@montague.example' name='CC'/>"));
+        juliet.sends(set("<item jid='c@verona.example' name='C'/>"));
+        juliet.sends(set("<item jid='b@verona.example' subscription='remove'/>"));
+        juliet.sends(set("<item jid='c@verona.example' name='CC'/>"));
         juliet.forgets();
         auto& back = stage.connects("juliet@capulet.example/back");
         back.sends(get("ver='" + version + "'"));
         back.gets(unchanged);
         const std::string first = back.next();
-        CHECK(mismatch(push("<item jid='b@montague.example' subscription='remove'/>"), first) == "");
+        CHECK(mismatch(push("<item jid='b@verona.example' subscription='remove'/>"), first) == "");
         const std::string second = back.next();
-        CHECK(mismatch(push("<item jid='c@montague.example' name='CC' subscription='none'/>"),
+        CHECK(mismatch(push("<item jid='c@verona.example' name='CC' subscription='none'/>"),
                        second) == "");
         back.getsNothing();
         CHECK(versionIn(first) != versionIn(second));
@@ -373,25 +370,25 @@ TEST_CASE("a client that has the roster gets what has changed since") {
         back.getsNothing();
         back.sends(get("ver='" + versionIn(first) + "'"));
         back.gets(unchanged);
-        back.gets(push("<item jid='c@montague.example' name='CC' subscription='none'/>"));
+        back.gets(push("<item jid='c@verona.example' name='CC' subscription='none'/>"));
         back.getsNothing();
     }
     SECTION("or the whole roster when that is shorter") {
         for (const std::string who : {"a", "b", "c"})
-            juliet.sends(set("<item jid='" + who + "@montague.example' subscription='remove'/>"));
+            juliet.sends(set("<item jid='" + who + "@verona.example' subscription='remove'/>"));
         juliet.forgets();
         juliet.sends(get("ver='" + version + "'"));
-        juliet.gets(roster("<item jid='d@montague.example' subscription='none'/>"));
+        juliet.gets(roster("<item jid='d@verona.example' subscription='none'/>"));
     }
     SECTION("or the whole roster when the version is not ours") {
         for (const std::string ver : {"", "ver14", "0", "999.1", "1.", "1.x", "1.-1", "1.1 ", "1.99999",
                                       "1.99999999999999999999", ".1"}) {
             INFO(ver);
             juliet.sends(get("ver='" + ver + "'"));
-            juliet.gets(roster("<item jid='a@montague.example' subscription='none'/>"
-                               "<item jid='b@montague.example' subscription='none'/>"
-                               "<item jid='c@montague.example' subscription='none'/>"
-                               "<item jid='d@montague.example' subscription='none'/>"));
+            juliet.gets(roster("<item jid='a@verona.example' subscription='none'/>"
+                               "<item jid='b@verona.example' subscription='none'/>"
+                               "<item jid='c@verona.example' subscription='none'/>"
+                               "<item jid='d@verona.example' subscription='none'/>"));
             juliet.getsNothing();
         }
     }
@@ -404,11 +401,11 @@ TEST_CASE("each push has a version of its own, the last one is the roster's") {
     juliet.forgets();
     std::set<std::string> versions;
     for (const std::string who : {"a", "b", "a"}) {
-        juliet.sends(set("<item jid='" + who + "@montague.example'/>"));
+        juliet.sends(set("<item jid='" + who + "@verona.example'/>"));
         versions.insert(versionIn(juliet.next()));
         juliet.gets(done);
     }
-    juliet.sends("<presence type='subscribe' to='a@montague.example'/>");
+    juliet.sends("<presence type='subscribe' to='a@verona.example'/>");
     const std::string last = versionIn(juliet.next());
     versions.insert(last);
     CHECK(versions.size() == 4);
@@ -419,12 +416,12 @@ TEST_CASE("each push has a version of its own, the last one is the roster's") {
 TEST_CASE("a request that nobody has answered makes no new version") {
     Stage stage;
     auto& juliet = stage.connects("juliet@capulet.example/balcony");
-    juliet.sends(set("<item jid='romeo@montague.example'/>"));
+    juliet.sends(set("<item jid='romeo@verona.example'/>"));
     juliet.forgets();
     juliet.sends(get());
     const std::string version = versionIn(juliet.next());
     for (const std::string type : {"subscribe", "unsubscribe"}) {
-        stage.otherServerSends("<presence from='romeo@montague.example' "
+        stage.otherServerSends("<presence from='romeo@verona.example' "
                                "to='juliet@capulet.example' type='" + type + "'/>");
         juliet.forgets();
         juliet.sends(get("ver='" + version + "'"));

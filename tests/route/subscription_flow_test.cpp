@@ -269,18 +269,18 @@ TEST_CASE("a request of one who sees us already is answered by the server (3.1.3
     auto& juliet = present(stage, "juliet@capulet.example/balcony");
     juliet.sends("<presence/>");
     stage.otherServerSends(
-        "<presence type='subscribe' from='romeo@montague.example' to='juliet@capulet.example'/>");
-    juliet.sends("<presence type='subscribed' to='romeo@montague.example'/>");
+        "<presence type='subscribe' from='romeo@verona.example' to='juliet@capulet.example'/>");
+    juliet.sends("<presence type='subscribed' to='romeo@verona.example'/>");
     juliet.forgets();
     stage.otherServerGets("<presence type='subscribed' from='juliet@capulet.example'/>");
     stage.otherServerGets("<presence from='juliet@capulet.example/balcony'/>");
 
     stage.otherServerSends(
-        "<presence type='subscribe' from='romeo@montague.example/orchard' id='again' "
+        "<presence type='subscribe' from='romeo@verona.example/orchard' id='again' "
         "to='juliet@capulet.example'/>");
 
     stage.otherServerGets(
-        "<presence type='subscribed' from='juliet@capulet.example' to='romeo@montague.example' "
+        "<presence type='subscribed' from='juliet@capulet.example' to='romeo@verona.example' "
         "id='again'/>");
     stage.otherServerGets("<presence from='juliet@capulet.example/balcony'/>");
     stage.otherServerGetsNothing();
@@ -291,19 +291,19 @@ TEST_CASE("one who leaves is answered with unsubscribed and unavailable presence
     Stage stage;
     auto& juliet = present(stage, "juliet@capulet.example/balcony");
     stage.otherServerSends(
-        "<presence type='subscribe' from='romeo@montague.example' to='juliet@capulet.example'/>");
-    juliet.sends("<presence type='subscribed' to='romeo@montague.example'/>");
+        "<presence type='subscribe' from='romeo@verona.example' to='juliet@capulet.example'/>");
+    juliet.sends("<presence type='subscribed' to='romeo@verona.example'/>");
     stage.otherServerGets("<presence type='subscribed' from='juliet@capulet.example'/>");
     stage.otherServerGets("<presence from='juliet@capulet.example/balcony'/>");
 
     stage.otherServerSends(
-        "<presence type='unsubscribe' from='romeo@montague.example' id='u' "
+        "<presence type='unsubscribe' from='romeo@verona.example' id='u' "
         "to='juliet@capulet.example'/>");
     stage.otherServerGets(
         "<presence type='unavailable' from='juliet@capulet.example/balcony' "
-        "to='romeo@montague.example'/>");
+        "to='romeo@verona.example'/>");
     stage.otherServerGets(
-        "<presence type='unsubscribed' from='juliet@capulet.example' to='romeo@montague.example' "
+        "<presence type='unsubscribed' from='juliet@capulet.example' to='romeo@verona.example' "
         "id='u'/>");
     stage.otherServerGetsNothing();
 }
@@ -312,33 +312,33 @@ TEST_CASE("what a stranger says about subscriptions that there are not is not sh
     Stage stage;
     auto& juliet = present(stage, "juliet@capulet.example/balcony");
     for (const std::string type : {"subscribed", "unsubscribed", "unsubscribe"}) {
-        stage.otherServerSends("<presence from='paris@montague.example' to='juliet@capulet.example' type='" +
+        stage.otherServerSends("<presence from='paris@verona.example' to='juliet@capulet.example' type='" +
                                type + "'/>");
         juliet.getsNothing();
         stage.otherServerGetsNothing();
     }
     CHECK(juliet.session()->account().roster().contacts().empty());
-    CHECK(stage.writes() == 0);
+    CHECK(isEmpty(stage.stored("juliet@capulet.example")));
 }
 
 TEST_CASE("subscriptions are addressed to accounts, not to resources (8.5.3.2.2)") {
     Stage stage;
     auto& juliet = present(stage, "juliet@capulet.example/balcony");
     stage.otherServerSends(
-        "<presence type='subscribe' from='romeo@montague.example/orchard' "
+        "<presence type='subscribe' from='romeo@verona.example/orchard' "
         "to='juliet@capulet.example/gone'/>");
     juliet.gets(
-        "<presence type='subscribe' from='romeo@montague.example' to='juliet@capulet.example'/>");
+        "<presence type='subscribe' from='romeo@verona.example' to='juliet@capulet.example'/>");
     stage.otherServerSends(
-        "<presence type='unsubscribe' from='romeo@montague.example' "
+        "<presence type='unsubscribe' from='romeo@verona.example' "
         "to='juliet@capulet.example/gone'/>");
     juliet.getsNothing();
     stage.otherServerGetsNothing();
     stage.otherServerSends(
-        "<presence type='unsubscribe' from='romeo@montague.example' "
+        "<presence type='unsubscribe' from='romeo@verona.example' "
         "to='juliet@capulet.example/balcony'/>");
     juliet.gets(
-        "<presence type='unsubscribe' from='romeo@montague.example' to='juliet@capulet.example'/>");
+        "<presence type='unsubscribe' from='romeo@verona.example' to='juliet@capulet.example'/>");
 }
 
 // ---- pre-approval (3.4)
@@ -391,7 +391,7 @@ TEST_CASE("everybody sees his own presence and needs no subscription for it") {
         juliet.sends("<presence to='juliet@capulet.example' type='" + type + "'/>");
     juliet.getsNothing();
     CHECK(juliet.session()->account().roster().contacts().empty());
-    CHECK(stage.writes() == 0);
+    CHECK(isEmpty(stage.stored("juliet@capulet.example")));
 }
 
 TEST_CASE("a subscription names its contact") {
@@ -415,60 +415,60 @@ TEST_CASE("asking nobody looks like asking somebody who does not answer") {
 
 TEST_CASE("a request that can't be sent on is answered with an error to the clients") {
     Stage stage;
-    stage.isAlone();
+    stage.hasNoOtherServers();
     auto& juliet = present(stage, "juliet@capulet.example/balcony");
-    juliet.sends("<presence to='romeo@montague.example' type='subscribe' id='s'/>");
+    juliet.sends("<presence to='romeo@verona.example' type='subscribe' id='s'/>");
     juliet.gets(
-        "<presence from='romeo@montague.example' to='juliet@capulet.example' type='error' id='s'>"
+        "<presence from='romeo@verona.example' to='juliet@capulet.example' type='error' id='s'>"
         "<error type='cancel'><remote-server-not-found "
         "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>");
-    juliet.gets(push("<item jid='romeo@montague.example' subscription='none' ask='subscribe'/>"));
+    juliet.gets(push("<item jid='romeo@verona.example' subscription='none' ask='subscribe'/>"));
 }
 
 // ---- limits and failures
 
 TEST_CASE("unanswered requests have a limit, and a stranger does not learn of it") {
-    Stage stage{{{"presence.requests_max", std::int64_t{2}}}};
+    Stage stage{"[presence]\nrequests_max = 2"};
     auto& juliet = present(stage, "juliet@capulet.example/balcony");
     for (const std::string who : {"a", "b", "c"})
         stage.otherServerSends("<presence type='subscribe' to='juliet@capulet.example' from='" + who +
-                               "@montague.example'/>");
-    juliet.gets(request("a@montague.example"));
-    juliet.gets(request("b@montague.example"));
+                               "@verona.example'/>");
+    juliet.gets(request("a@verona.example"));
+    juliet.gets(request("b@verona.example"));
     juliet.getsNothing();
     stage.otherServerGetsNothing();
 
-    juliet.sends("<presence type='unsubscribed' to='a@montague.example'/>");
+    juliet.sends("<presence type='unsubscribed' to='a@verona.example'/>");
     stage.otherServerSends(
-        "<presence type='subscribe' to='juliet@capulet.example' from='c@montague.example'/>");
-    juliet.gets(request("c@montague.example"));
+        "<presence type='subscribe' to='juliet@capulet.example' from='c@verona.example'/>");
+    juliet.gets(request("c@verona.example"));
 }
 
 TEST_CASE("a large request is delivered whole and kept without its content") {
-    Stage stage{{{"presence.request_bytes_max", Bytes{300}}}};
+    Stage stage{"[presence]\nrequest_bytes_max = 300"};
     auto& juliet = present(stage, "juliet@capulet.example/balcony");
     const std::string status = "<status>" + std::string(300, 'x') + "</status>";
     stage.otherServerSends(
-        "<presence type='subscribe' to='juliet@capulet.example' from='a@montague.example' id='i'>" +
+        "<presence type='subscribe' to='juliet@capulet.example' from='a@verona.example' id='i'>" +
         status + "</presence>");
-    juliet.gets("<presence type='subscribe' from='a@montague.example' id='i'>" + status + "</presence>");
+    juliet.gets("<presence type='subscribe' from='a@verona.example' id='i'>" + status + "</presence>");
     stage.restart();
     auto& again = stage.connects("juliet@capulet.example/balcony");
     again.sends("<presence/>");
     again.gets("<presence from='juliet@capulet.example/balcony'/>");
-    again.gets("<presence type='subscribe' from='a@montague.example' id='i'/>");
+    again.gets("<presence type='subscribe' from='a@verona.example' id='i'/>");
 }
 
 TEST_CASE("subscribing fills the roster no further than it may grow") {
-    Stage stage{{{"roster.items_max", std::int64_t{1}}}};
+    Stage stage{"[roster]\nitems_max = 1"};
     auto& juliet = present(stage, "juliet@capulet.example/balcony");
-    juliet.sends("<presence to='a@montague.example' type='subscribe'/>");
+    juliet.sends("<presence to='a@verona.example' type='subscribe'/>");
     juliet.forgets();
     stage.otherServerGets("<presence from='juliet@capulet.example' type='subscribe'/>");
     for (const std::string type : {"subscribe", "subscribed"}) {
-        juliet.sends("<presence to='b@montague.example' id='b' type='" + type + "'/>");
+        juliet.sends("<presence to='b@verona.example' id='b' type='" + type + "'/>");
         juliet.gets(
-            "<presence from='b@montague.example' to='juliet@capulet.example/balcony' type='error' "
+            "<presence from='b@verona.example' to='juliet@capulet.example/balcony' type='error' "
             "id='b'><error type='wait'><resource-constraint "
             "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>");
         juliet.getsNothing();
@@ -483,41 +483,41 @@ TEST_CASE("what could not be stored has never been, and who asked is told") {
     constexpr auto failed =
         "<error type='wait'><internal-server-error "
         "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>";
-    stage.failsStoring(true);
+    stage.breaksStoring();
 
-    juliet.sends("<presence to='romeo@montague.example' type='subscribe' id='s'/>");
-    juliet.gets("<presence from='romeo@montague.example' type='error' id='s'>" + std::string{failed});
+    juliet.sends("<presence to='romeo@verona.example' type='subscribe' id='s'/>");
+    juliet.gets("<presence from='romeo@verona.example' type='error' id='s'>" + std::string{failed});
     juliet.getsNothing();
     stage.otherServerGetsNothing();
     stage.otherServerSends(
-        "<presence type='subscribe' to='juliet@capulet.example' from='romeo@montague.example' id='i'/>");
+        "<presence type='subscribe' to='juliet@capulet.example' from='romeo@verona.example' id='i'/>");
     stage.otherServerGets("<presence from='juliet@capulet.example' type='error' id='i'>" +
                           std::string{failed});
     juliet.getsNothing();
     CHECK(juliet.session()->account().roster().contacts().empty());
 
-    stage.failsStoring(false);
-    juliet.sends("<presence to='romeo@montague.example' type='subscribe' id='s'/>");
-    juliet.gets(push("<item jid='romeo@montague.example' subscription='none' ask='subscribe'/>"));
+    stage.repairsStoring();
+    juliet.sends("<presence to='romeo@verona.example' type='subscribe' id='s'/>");
+    juliet.gets(push("<item jid='romeo@verona.example' subscription='none' ask='subscribe'/>"));
 }
 
 TEST_CASE("presence comes after what its sender has said before it") {
     Stage stage;
     auto& juliet = present(stage, "juliet@capulet.example/balcony");
-    juliet.sends("<presence to='romeo@montague.example' type='subscribe'/>");
+    juliet.sends("<presence to='romeo@verona.example' type='subscribe'/>");
     juliet.forgets();
     stage.together([&] {
         stage.otherServerSays(
-            "<presence type='subscribed' from='romeo@montague.example' to='juliet@capulet.example'/>");
+            "<presence type='subscribed' from='romeo@verona.example' to='juliet@capulet.example'/>");
         stage.otherServerSays(
-            "<presence from='romeo@montague.example/orchard' to='juliet@capulet.example'/>");
+            "<presence from='romeo@verona.example/orchard' to='juliet@capulet.example'/>");
         stage.otherServerSays(
-            "<presence from='paris@montague.example/hall' to='juliet@capulet.example'/>");
+            "<presence from='paris@verona.example/hall' to='juliet@capulet.example'/>");
     });
-    juliet.gets("<presence from='paris@montague.example/hall'/>");
-    juliet.gets("<presence type='subscribed' from='romeo@montague.example'/>");
-    juliet.gets(push("<item jid='romeo@montague.example' subscription='to'/>"));
-    juliet.gets("<presence from='romeo@montague.example/orchard'/>");
+    juliet.gets("<presence from='paris@verona.example/hall'/>");
+    juliet.gets("<presence type='subscribed' from='romeo@verona.example'/>");
+    juliet.gets(push("<item jid='romeo@verona.example' subscription='to'/>"));
+    juliet.gets("<presence from='romeo@verona.example/orchard'/>");
     juliet.getsNothing();
 }
 

@@ -4,6 +4,7 @@
 #include "core/base64.h"
 #include "core/namespaces.h"
 #include "core/sasl/credentials.h"
+#include "route/presence_options.h"
 #include "route/session_options.h"
 #include "route/shard.h"
 #include "store/open_database.h"
@@ -19,7 +20,7 @@ namespace {
 
 OptionList allOptions(const PluginHost& plugins) {
     OptionList all;
-    for (const auto& some : {sessionOptions(), clientOptions(), pluginHostOptions(), plugins.options()})
+    for (const auto& some : {sessionOptions(), presenceOptions(), clientOptions(), pluginHostOptions(), plugins.options()})
         all.insert(all.end(), some.begin(), some.end());
     return all;
 }
