@@ -1,12 +1,15 @@
 // XML as XMPP uses it: elements with a namespace, attributes, and text, as a tree in an arena.
 //
-// A tree is made by the parser or by code (`Document query{"query", ns::roster}; query->add("item")`),
-// and freed as a whole. No function of this page recurses: a stranger decides how deep a tree is.
+// A tree is made by the parser or by code (`Document query{"query", ns::roster};
+// query->add("item")`), and freed as a whole. No function of this page recurses: a stranger decides
+// how deep a tree is.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,18 +21,37 @@ namespace epode {
 class Arena {
 public:
     Arena() = default;
-    Arena(Arena&& other) noexcept;
-    Arena& operator=(Arena&& other) noexcept;
+    Arena(const Arena&) = delete;
+    Arena& operator=(const Arena&) = delete;
     ~Arena();
 
-    void* allocate(std::size_t bytes, std::size_t alignment);
+    // An arena whose first `room` bytes stand in the same block of heap as itself: who knows how
+    // much will be needed pays for one allocation.
+    static std::unique_ptr<Arena> withRoom(std::size_t room);
+
+    void* allocate(std::size_t bytes, std::size_t alignment) {
+        const auto padding = -reinterpret_cast<std::uintptr_t>(next_) & (alignment - 1);
+        if (padding + bytes > std::size_t(end_ - next_)) return allocateElsewhere(bytes);
+        std::byte* const start = next_ + padding;
+        next_ = start + bytes;
+        return start;
+    }
     // A copy that lives as long as the arena.
     std::string_view keep(std::string_view text);
+    // Both texts in one, in place when `head` was the last thing kept and there is room, so that a
+    // text which grows by small pieces costs no more than its length.
+    std::string_view join(std::string_view head, std::string_view tail);
     // Bytes taken from the heap so far: what a stranger's stanza really costs.
     std::size_t bytes() const { return bytes_; }
 
+    // Blocks are larger than the type says (withRoom), hence no sized deallocation.
+    static void operator delete(void* block) { ::operator delete(block); }
+
 private:
     struct Chunk;
+    explicit Arena(std::size_t room) noexcept;
+    void* allocateElsewhere(std::size_t bytes);
+
     Chunk* newest_ = nullptr;
     std::byte* next_ = nullptr;
     std::byte* end_ = nullptr;
@@ -54,8 +76,10 @@ public:
 
     bool isText() const { return name_.data() == nullptr; }
     std::string_view name() const { return name_; }
-    std::string_view ns() const { return ns_; }
-    bool is(std::string_view name, std::string_view ns) const { return name_ == name && ns_ == ns; }
+    std::string_view ns() const { return isText() ? std::string_view{} : nsOrText_; }
+    bool is(std::string_view name, std::string_view ns) const {
+        return name_ == name && this->ns() == ns;
+    }
 
     // The value of an attribute without namespace; `fallback` when it is absent.
     std::string_view get(std::string_view name, std::string_view fallback = {}) const;
@@ -72,7 +96,8 @@ public:
     Element* child(std::string_view name, std::string_view ns);
     Element* child(std::string_view name);
     Element* firstChild();
-    std::string_view childText(std::string_view name) const;  // text of a child of the same namespace
+    // The text of a child of the same namespace.
+    std::string_view childText(std::string_view name) const;
 
     // `for (const Element& item : query.children())`: child elements, or with `nodes` text as well.
     ElementRange<const Element> children() const;
@@ -85,8 +110,8 @@ public:
     void unset(std::string_view name);
     Element& add(std::string_view name);  // in this element's namespace; returns the child
     Element& add(std::string_view name, std::string_view ns);
-    Element& add(const Element& tree);  // a deep copy; returns it
-    Element& addText(std::string_view text);             // returns this element
+    Element& add(const Element& tree);                                   // a deep copy; returns it
+    Element& addText(std::string_view text);                             // returns this element
     Element& addWithText(std::string_view name, std::string_view text);  // returns the child
     // Removes every child element for which `match(const Element&)` holds; returns how many.
     template <typename Match>
@@ -108,15 +133,15 @@ public:
 
 private:
     friend class Document;
+    friend class XmlFastParser;  // lays whole trees out in one block
     explicit Element(Arena& arena) : arena_{&arena} {}
+    Element& copyNode(const Element& node, std::string_view inheritedNs);
     void unlink(Element* before, Element& node);
 
     Arena* arena_;
     std::string_view name_;
-    std::string_view ns_;
-    std::string_view text_;  // of a run
+    std::string_view nsOrText_;  // of an element, or of a run: there are many of both
     Attribute* attributes_ = nullptr;
-    Attribute* lastAttribute_ = nullptr;
     Element* parent_ = nullptr;
     Element* firstNode_ = nullptr;
     Element* lastNode_ = nullptr;
@@ -224,15 +249,17 @@ private:
 void writeXml(std::string& out, const Element& element, std::string_view inheritedNs = {});
 // The nodes inside `element` alone, as they stand within a start tag of its namespace.
 void writeInnerXml(std::string& out, const Element& element);
+// One attribute, with a blank before it. `prefixes` counts those that the start tag declares.
+void writeAttributeXml(std::string& out, const Attribute& attribute, unsigned& prefixes);
 std::string toXml(const Element& element, std::string_view inheritedNs = {});
 
 // Appends text with `<`, `&`, `>` (and in attributes both quotes and white space) escaped.
 void escapeText(std::string& out, std::string_view text);
 void escapeAttribute(std::string& out, std::string_view value);
 
-// Parses one whole element (stored XML, tests, tools), with the same limits and refusals as a stream.
-// Nothing when it is not well-formed or more than one element. `ns` is the default namespace that
-// the text inherits.
+// Parses one whole element (stored XML, tests, tools), with the same limits and refusals as a
+// stream. Nothing when it is not well-formed or more than one element. `ns` is the default
+// namespace that the text inherits.
 std::optional<Document> parseXml(std::string_view text, std::string_view ns = {});
 
 }  // namespace epode

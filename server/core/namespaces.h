@@ -7,6 +7,7 @@ namespace epode::ns {
 
 inline constexpr std::string_view client = "jabber:client";
 inline constexpr std::string_view server = "jabber:server";
+inline constexpr std::string_view component = "jabber:component:accept";
 inline constexpr std::string_view streams = "http://etherx.jabber.org/streams";
 inline constexpr std::string_view streamErrors = "urn:ietf:params:xml:ns:xmpp-streams";
 inline constexpr std::string_view stanzaErrors = "urn:ietf:params:xml:ns:xmpp-stanzas";

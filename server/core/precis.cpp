@@ -224,24 +224,24 @@ bool satisfiesContextRule(std::u32string_view text, std::size_t at) {
 }
 
 std::optional<std::u16string> nicknameOnce(std::u16string text, bool caseMapped) {
+    if (!isAllowed(toUtf32(text), StringClass::Freeform)) return std::nullopt;
     text = spacesCollapsed(spacesMapped(std::move(text)));
     if (caseMapped) text = lowered(std::move(text));
-    return normalized(nfkc(), text);
+    text = normalized(nfkc(), text);
+    if (text.empty()) return std::nullopt;
+    return text;
 }
 
 std::optional<std::string> stableNickname(std::string_view given, bool caseMapped) {
     auto text = toUtf16(given);
-    if (!text || !isAllowed(toUtf32(*text), StringClass::Freeform)) return std::nullopt;
+    if (text) text = nicknameOnce(std::move(*text), caseMapped);
 
-    // The rules are not idempotent; RFC 8266, 2.1 allows three rounds after the first.
-    auto prepared = nicknameOnce(std::move(*text), caseMapped);
-    for (int round = 0; round < 3; ++round) {
-        auto again = nicknameOnce(*prepared, caseMapped);
-        if (*again == *prepared) {
-            if (prepared->empty()) return std::nullopt;
-            return toUtf8(*prepared);
-        }
-        prepared = std::move(again);
+    // The rules are not idempotent; RFC 8266, 2.1 allows three rounds after the first. A round can
+    // also bring out what the class forbids: U+3200 becomes an old Hangul letter in brackets.
+    for (int round = 0; text && round < 3; ++round) {
+        auto again = nicknameOnce(*text, caseMapped);
+        if (again == text) return toUtf8(*text);
+        text = std::move(again);
     }
     return std::nullopt;
 }
@@ -420,15 +420,20 @@ std::optional<std::string> usernameCaseMapped(std::string_view text) {
     mapped = normalized(nfc(), lowered(std::move(mapped)));
     if (mapped.empty()) return std::nullopt;
     const auto prepared = toUtf32(mapped);
+    if (!isAllowed(prepared, StringClass::Identifier)) return std::nullopt;
     if (hasRightToLeft(prepared) && !satisfiesBidiRule(prepared)) return std::nullopt;
     return toUtf8(mapped);
 }
 
+// The class is asked again after the mapping, here as above: U+0387 becomes the middle dot by it,
+// which may not stand everywhere. What has been prepared once is then always its own prepared form.
 std::optional<std::string> opaqueString(std::string_view text) {
     auto given = toUtf16(text);
     if (!given || !isAllowed(toUtf32(*given), StringClass::Freeform)) return std::nullopt;
     const auto prepared = normalized(nfc(), spacesMapped(std::move(*given)));
-    if (prepared.empty()) return std::nullopt;
+    if (prepared.empty() || !isAllowed(toUtf32(prepared), StringClass::Freeform)) {
+        return std::nullopt;
+    }
     return toUtf8(prepared);
 }
 

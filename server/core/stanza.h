@@ -42,10 +42,11 @@ using MutableStanzaPtr = std::shared_ptr<Stanza>;
 // tree are not looked at. Everything else (other attributes, children) is in `root()`.
 class Stanza {
 public:
-    // From what a stream has parsed. `inner` is the text between the start tag and the end tag as it
-    // was received, or empty when that can't be reused; it lives as long as the document.
+    // From what a stream has parsed. `inner` is the text between the start tag and the end tag as
+    // it was received, or empty when that can't be reused; it lives as long as the document.
     // Nothing when the root is no stanza; `problem` says what is wrong (a malformed address: in
     // which case the stanza is made with that address empty, so that it can be answered).
+    // With BadType the type is None; with NoId (of an iq) there is nothing to answer to.
     enum class Problem : std::uint8_t { None, NotAStanza, BadFrom, BadTo, BadType, NoId };
     static MutableStanzaPtr fromDocument(Document document, std::string_view inner,
                                          Problem& problem);
@@ -85,20 +86,24 @@ public:
 
     // A copy that may be changed.
     MutableStanzaPtr copy() const;
+    // The same stanza with another `to`, for fan-out: it shares the tree, and keeps it alive.
+    static StanzaPtr readdressed(const StanzaPtr& stanza, Jid to);
 
     // Before it is shared.
     void setFrom(Jid from) { from_ = std::move(from); }
     void setTo(Jid to) { to_ = std::move(to); }
     void setId(std::string_view id);
+    void setLang(std::string_view lang);  // the received text stays in use
     void setType(StanzaType type) { type_ = type; }
     Element& edit() {  // the tree, for changing it: the received text is not reused any more
         inner_ = {};
         return *document_;
     }
 
-    // Appends the stanza. Within a stream of `streamNs` no xmlns is written on the root when it is the
-    // stream's; elsewhere (archive, forwarded, websocket) pass {} and xmlns='jabber:client' is.
-    // `to` in place of the stanza's own when given; `insertion` is XML that goes before the end tag.
+    // Appends the stanza. Within a stream of jabber:client, jabber:server or of a component no
+    // xmlns is written on the root; elsewhere (archive, forwarded, websocket) pass {} and
+    // xmlns='jabber:client' is. `to` in place of the stanza's own when given; `insertion` is XML
+    // that goes before the end tag.
     void write(std::string& out, std::string_view streamNs, const Jid* to = nullptr,
                std::string_view insertion = {}) const;
     std::string toXml(std::string_view streamNs = {}) const;
@@ -110,6 +115,7 @@ public:
 
 private:
     Document document_;
+    StanzaPtr shared_;  // whose tree this is when it is not its own
     Jid from_;
     Jid to_;
     std::string_view id_;    // in the document's arena

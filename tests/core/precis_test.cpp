@@ -70,6 +70,7 @@ TEST_CASE("nicknames are compared as in RFC 8266, 3") {
         {"\u3000", std::nullopt},
         {"a\nb", std::nullopt},
         {"a\u200Bb", std::nullopt},
+        {"\u3200", std::nullopt},  // an old Hangul letter in brackets
         {"\xC0\xAF", std::nullopt},
     };
     for (const auto& [given, expected] : rows) {

@@ -1,0 +1,141 @@
+// Service discovery of the host and of accounts (XEP-0030), with the host's capabilities in its stream
+// features (XEP-0115), so that clients need not ask again.
+#include "core/caps.h"
+#include "core/namespaces.h"
+#include "plugin/plugin.h"
+#include "route/stream_facts.h"
+
+#include <algorithm>
+#include <mutex>
+
+namespace epode {
+namespace {
+
+constexpr QName info{ns::discoInfo, "query"};
+constexpr QName items{ns::discoItems, "query"};
+// Names the software, not an address (XEP-0115, 4).
+constexpr std::string_view softwareNode = "urn:epode:server";
+
+void addEntry(Element& query, const DiscoEntry& entry) {
+    for (const auto& identity : entry.identities) {
+        Element& element = query.add("identity");
+        element.set("category", identity.category).set("type", identity.type);
+        if (!identity.name.empty()) element.set("name", identity.name);
+    }
+    auto features = entry.features;
+    std::sort(features.begin(), features.end());
+    features.erase(std::unique(features.begin(), features.end()), features.end());
+    for (const auto& feature : features) query.add("feature").set("var", feature);
+    for (const auto& extend : entry.extensions) extend(query);
+}
+
+Document hostInfo(const Host& host) {
+    Document query{info.name, info.ns};
+    addEntry(*query, host.services().hostDisco);
+    return query;
+}
+
+class Disco final : public Plugin {
+public:
+    explicit Disco(PluginContext& context) {
+        context.hostDisco().identities.push_back({"server", "im", "Epode"});
+        context.accountDisco().identities.push_back({"account", "registered", ""});
+        for (const auto feature : {ns::discoInfo, ns::discoItems}) {
+            context.hostFeature(feature);
+            context.accountFeature(feature);
+        }
+        context.hostFeature(ns::caps);
+        context.hostFeature("msgoffline");  // XEP-0160
+
+        context.onIq(StanzaType::Get, info, Addressee::Host, this, &Disco::aboutHost);
+        context.onIq(StanzaType::Get, items, Addressee::Host, this, &Disco::itemsOfHost);
+        context.onIq(StanzaType::Get, info, Addressee::Account, this, &Disco::aboutAccount);
+        context.onIq(StanzaType::Get, items, Addressee::Account, this, &Disco::itemsOfAccount);
+        context.on(&Services::features, Phase::Observe, this, &Disco::announceCaps);
+    }
+
+private:
+    Task<Reply> aboutHost(const Iq& iq) {
+        const std::string_view node = iq.payload().get("node");
+        Document query = hostInfo(iq.host());
+        if (!node.empty()) {
+            if (node != std::string{softwareNode} + "#" + verification(iq.host())) co_return noSuchNode();
+            query->set("node", node);
+        }
+        co_return Reply{std::move(query)};
+    }
+
+    Task<Reply> itemsOfHost(const Iq& iq) {
+        if (!iq.payload().get("node").empty()) co_return noSuchNode();
+        Document query{items.name, items.ns};
+        for (const auto& item : iq.host().services().hostDisco.items) {
+            Element& element = query->add("item");
+            element.set("jid", item.jid);
+            if (!item.node.empty()) element.set("node", item.node);
+            if (!item.name.empty()) element.set("name", item.name);
+        }
+        co_return Reply{std::move(query)};
+    }
+
+    // An account tells about itself to its owner and to those who see its presence; to others it is as
+    // if it did not exist (XEP-0030, 8).
+    Task<Reply> aboutAccount(const Iq& iq) {
+        if (!mayAsk(iq)) co_return hidden();
+        if (!iq.payload().get("node").empty()) co_return noSuchNode();
+        Document query{info.name, info.ns};
+        addEntry(*query, iq.host().services().accountDisco);
+        co_return Reply{std::move(query)};
+    }
+
+    // An account's resources, for those who see its presence anyway (XEP-0030, 3.2 and 8).
+    Task<Reply> itemsOfAccount(const Iq& iq) {
+        if (!mayAsk(iq)) co_return hidden();
+        if (!iq.payload().get("node").empty()) co_return noSuchNode();
+        Document query{items.name, items.ns};
+        for (const auto& session : iq.account()->sessions())
+            if (session->isAvailable()) query->add("item").set("jid", session->jid().text());
+        co_return Reply{std::move(query)};
+    }
+
+    Verdict announceCaps(FeaturesEvent& event) {
+        event.features.add("c", ns::caps)
+            .set("hash", "sha-1")
+            .set("node", softwareNode)
+            .set("ver", verification(event.stream.host()));
+        return Verdict::Pass;
+    }
+
+    // What the host offers is known when every plugin has been wired, and doesn't change after it: a
+    // change of plugins makes this one anew, too.
+    const std::string& verification(const Host& host) {
+        std::call_once(verified_, [&] { verification_ = capsVerification(*hostInfo(host)).value_or(""); });
+        return verification_;
+    }
+
+    static bool mayAsk(const Iq& iq) {
+        if (iq.isToOwnAccount()) return true;
+        const Account* account = iq.account();
+        if (!account) return false;
+        const Contact* contact = account->roster().find(iq.from().bare());
+        return contact && contact->state.isSeenByContact();
+    }
+    static StanzaError hidden() {
+        return {Condition::ServiceUnavailable, "There is nobody here who answers."};
+    }
+    static StanzaError noSuchNode() { return {Condition::ItemNotFound, "There is no such node."}; }
+
+    std::once_flag verified_;
+    std::string verification_;
+};
+
+const PluginInfo pluginInfo{
+    .name = "disco",
+    .summary = "Service discovery of the host and of accounts",
+    .implements = {{"XEP-0030", "2.5.0"}, {"XEP-0115", "1.6.0"}, {"XEP-0128", "1.0.1"}},
+};
+
+}  // namespace
+
+DECLARE_PLUGIN(Disco, pluginInfo)
+
+}  // namespace epode

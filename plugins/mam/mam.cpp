@@ -1,0 +1,276 @@
+// Message Archive Management (XEP-0313) with preferences (XEP-0441): the account's log, as its owner
+// reads it page by page.
+#include "archive_request.h"
+#include "core/namespaces.h"
+#include "core/rsm.h"
+#include "core/time_format.h"
+#include "plugin/plugin.h"
+#include "store/stores.h"
+
+#include <algorithm>
+
+namespace epode {
+namespace {
+
+constexpr QName query{mam::ns, "query"};
+constexpr QName metadata{mam::ns, "metadata"};
+constexpr QName prefs{mam::ns, "prefs"};
+
+const Option<std::string> archiveDefault{
+    .key = "archive.default",
+    .fallback = "always",
+    .choices = {"always", "roster", "never"},
+    .help = "Whose messages are archived for an account that has not said otherwise.",
+};
+const Option<std::int64_t> pageMax{
+    .key = "archive.page_max",
+    .fallback = 100,
+    .range = {1, 1000},
+    .help = "The most messages in one page of an archive.",
+};
+const Option<std::int64_t> preferenceMax{
+    .key = "archive.preferences_max",
+    .fallback = 1000,
+    .range = {10, 100000},
+    .help = "How many addresses an account may list in its archiving preferences.",
+};
+
+using Fallback = ArchivePreferences::Fallback;
+
+std::optional<Fallback> parseFallback(std::string_view text) {
+    if (text == "always") return Fallback::Always;
+    if (text == "never") return Fallback::Never;
+    if (text == "roster") return Fallback::Roster;
+    return std::nullopt;
+}
+
+std::string_view toText(Fallback fallback) {
+    switch (fallback) {
+        case Fallback::Always: return "always";
+        case Fallback::Never: return "never";
+        case Fallback::Roster: return "roster";
+    }
+    return {};
+}
+
+bool contains(const std::vector<std::string>& list, const Jid& jid) {
+    return std::find(list.begin(), list.end(), jid.text()) != list.end() ||
+           (!jid.isBare() && std::find(list.begin(), list.end(), jid.bareText()) != list.end());
+}
+
+class Archive final : public Plugin {
+public:
+    explicit Archive(PluginContext& context)
+        : store_{context.server().stores().archive},
+          default_{*parseFallback(context.value(archiveDefault))},
+          pageMax_{std::size_t(context.value(pageMax))},
+          preferenceMax_{std::size_t(context.value(preferenceMax))} {
+        context.onIq(StanzaType::Get, query, Addressee::Account, this, &Archive::tellForm);
+        context.onIq(StanzaType::Set, query, Addressee::Account, this, &Archive::answerQuery);
+        context.onIq(StanzaType::Get, metadata, Addressee::Account, this, &Archive::tellMetadata);
+        context.onIq(StanzaType::Get, prefs, Addressee::Account, this, &Archive::tellPreferences);
+        context.onIq(StanzaType::Set, prefs, Addressee::Account, this, &Archive::setPreferences);
+        context.on(&Services::archive, Phase::Act, this, &Archive::decide);
+        context.on(&Services::incoming, Phase::Change, this, &Archive::removeForgedIds);
+        context.accountFeature(mam::ns);
+        context.accountFeature("urn:xmpp:mam:2#extended");
+        context.accountFeature(ns::stanzaIds);
+        context.hostFeature(mam::ns);
+    }
+
+private:
+    // What the account wants kept; the server's rules have already said that it is worth keeping.
+    Verdict decide(ArchiveEvent& event) {
+        if (event.keep) return Verdict::Pass;
+        const Jid& peer = event.outgoing ? event.message.to() : event.message.from();
+        const auto& preferences = event.account.preferences();
+        if (preferences && contains(preferences->never, peer)) {
+            event.keep = false;
+        } else if (preferences && contains(preferences->always, peer)) {
+            event.keep = true;
+        } else {
+            const Fallback fallback = preferences ? preferences->fallback : default_;
+            event.keep = fallback == Fallback::Always ||
+                         (fallback == Fallback::Roster && isContact(event.account, peer));
+        }
+        return Verdict::Pass;
+    }
+
+    static bool isContact(const Account& account, const Jid& peer) {
+        const Contact* contact = account.roster().find(peer.bare());
+        return contact && contact->listed;
+    }
+
+    // Ids that claim to be ours are removed, else anybody could forge them (XEP-0359, 6).
+    Verdict removeForgedIds(IncomingEvent& event) {
+        const std::string_view own = event.account.jid().text();
+        const auto isForged = [own](const Element& child) {
+            return child.is("stanza-id", ns::stanzaIds) && child.get("by") == own;
+        };
+        for (const Element& child : event.stanza->root().children()) {
+            if (!isForged(child)) continue;
+            event.stanza.change().edit().removeChildren(isForged);
+            break;
+        }
+        return Verdict::Pass;
+    }
+
+    static StanzaError foreign() {
+        return {Condition::Forbidden, "An archive is read by its owner alone."};
+    }
+
+    // ---- queries
+
+    Task<Reply> tellForm(const Iq& iq) {
+        if (!iq.isToOwnAccount()) co_return foreign();
+        Document answer{query.name, query.ns};
+        mam::addForm(*answer);
+        co_return Reply{std::move(answer)};
+    }
+
+    Task<Reply> answerQuery(const Iq& iq) {
+        if (!iq.isToOwnAccount()) co_return foreign();
+        auto read = mam::readRequest(iq.payload(), pageMax_);
+        if (const auto* error = std::get_if<StanzaError>(&read)) co_return *error;
+        auto& request = std::get<mam::Request>(read);
+        request.query.account = iq.account()->id();
+
+        const auto page = co_await store_.query(request.query);
+        if (page.isIdUnknown)
+            co_return StanzaError{Condition::ItemNotFound, "An id of the query is not in the archive."};
+        Session* session = iq.sender();
+        if (!session) co_return Reply::none();
+        sendPage(*session, page, request);
+        noteFetched(*iq.account(), page, request);
+        co_return Reply{fin(page)};
+    }
+
+    // The result goes along as text: what is stored is not parsed to be sent.
+    static void sendPage(Session& session, const ArchivePage& page, const mam::Request& request) {
+        const Jid own = session.jid().bare();
+        std::string head{"<result xmlns='urn:xmpp:mam:2'"};
+        if (request.queryId) {
+            head.append(" queryid='");
+            escapeAttribute(head, *request.queryId);
+            head.append("'");
+        }
+        head.append(" id='");
+        std::string result;
+        const auto send = [&](const ArchiveEntry& entry) {
+            result.assign(head);
+            entry.id.appendTo(result);
+            result.append("'><forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='");
+            appendDateTime(result, entry.stamp());
+            result.append("'/>").append(entry.stanza).append("</forwarded></result>");
+            session.deliver(Stanza::message(StanzaType::Normal, own, session.jid()), result);
+        };
+        if (request.isFlipped) std::for_each(page.entries.rbegin(), page.entries.rend(), send);
+        else std::for_each(page.entries.begin(), page.entries.end(), send);
+    }
+
+    static Document fin(const ArchivePage& page) {
+        Document fin{"fin", mam::ns};
+        if (page.isComplete) fin->set("complete", "true");
+        Page set;
+        if (!page.entries.empty()) {
+            set.first = page.entries.front().id.text();
+            set.last = page.entries.back().id.text();
+        }
+        if (page.count) set.count = std::uint64_t(*page.count);
+        if (page.firstIndex) set.index = std::uint64_t(*page.firstIndex);
+        addPage(*fin, set);
+        return fin;
+    }
+
+    // A client that reads on from where nothing was missing needs no offline delivery of it.
+    static void noteFetched(Account& account, const ArchivePage& page, const mam::Request& request) {
+        if (page.entries.empty() || !request.query.with.empty() || !request.query.ids.empty()) return;
+        const auto from = account.waitingFrom();
+        if (!from) return;
+        const bool hasNoGap = toMilliseconds(page.entries.front().stamp()) <= *from ||
+                              (request.query.isBackwards && page.isComplete);
+        if (hasNoGap) account.fetched(toMilliseconds(page.entries.back().stamp()));
+    }
+
+    Task<Reply> tellMetadata(const Iq& iq) {
+        if (!iq.isToOwnAccount()) co_return foreign();
+        const AccountId account = iq.account()->id();
+        const auto found = co_await store_.metadata(account);
+        Document answer{metadata.name, metadata.ns};
+        if (found) {
+            const auto add = [&answer](std::string_view name, const Uuid& id) {
+                answer->add(name).set("id", id.text()).set("timestamp", formatDateTime(id.stamp()));
+            };
+            add("start", found->first);
+            add("end", found->last);
+        }
+        co_return Reply{std::move(answer)};
+    }
+
+    // ---- preferences
+
+    Task<Reply> tellPreferences(const Iq& iq) {
+        if (!iq.isToOwnAccount()) co_return foreign();
+        co_return Reply{toElement(iq.account()->preferences())};
+    }
+
+    Task<Reply> setPreferences(const Iq& iq) {
+        if (!iq.isToOwnAccount()) co_return foreign();
+        const auto fallback = parseFallback(iq.payload().get("default"));
+        if (!fallback)
+            co_return StanzaError{Condition::BadRequest,
+                                  "The attribute 'default' is always, never or roster."};
+        ArchivePreferences wanted{.fallback = *fallback};
+        const bool valid = readList(iq.payload().child("always"), wanted.always) &&
+                           readList(iq.payload().child("never"), wanted.never);
+        if (!valid)
+            co_return StanzaError{Condition::JidMalformed, "One of the addresses is not valid."};
+        if (wanted.always.size() + wanted.never.size() > preferenceMax_)
+            co_return StanzaError{Condition::ResourceConstraint, "These are too many addresses."};
+        const AccountId id = iq.account()->id();
+        co_await store_.setPreferences(id, wanted);
+        if (Account* account = iq.account()) account->setPreferences(wanted);
+        co_return Reply{toElement(wanted)};
+    }
+
+    static bool readList(const Element* list, std::vector<std::string>& into) {
+        if (!list) return true;
+        for (const Element& item : list->children()) {
+            if (item.name() != "jid") continue;
+            const auto jid = Jid::parse(item.text());
+            if (!jid) return false;
+            into.push_back(jid->text());
+        }
+        return true;
+    }
+
+    Document toElement(const std::optional<ArchivePreferences>& preferences) const {
+        Document answer{prefs.name, prefs.ns};
+        answer->set("default", toText(preferences ? preferences->fallback : default_));
+        Element& always = answer->add("always");
+        Element& never = answer->add("never");
+        if (preferences) {
+            for (const auto& jid : preferences->always) always.addWithText("jid", jid);
+            for (const auto& jid : preferences->never) never.addWithText("jid", jid);
+        }
+        return answer;
+    }
+
+    ArchiveStore& store_;
+    const Fallback default_;
+    const std::size_t pageMax_;
+    const std::size_t preferenceMax_;
+};
+
+const PluginInfo info{
+    .name = "mam",
+    .summary = "Archives messages and gives them back page by page",
+    .implements = {{"XEP-0313", "1.1.3"}, {"XEP-0059", "1.0.1"}, {"XEP-0359", "0.7.0"}, {"XEP-0441", "0.2.0"}},
+    .options = {&archiveDefault, &pageMax, &preferenceMax},
+};
+
+}  // namespace
+
+DECLARE_PLUGIN(Archive, info)
+
+}  // namespace epode

@@ -1,0 +1,263 @@
+#include "control/application.h"
+
+#include "control/listen_options.h"
+#include "control/notify.h"
+#include "control/server_options.h"
+#include "control/store_commands.h"
+#include "control/user_commands.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "core/version.h"
+#include "net/address_limit.h"
+#include "route/presence_options.h"
+#include "route/session_options.h"
+#include "store/open_database.h"
+#include "store/stores.h"
+#include "stream/client_options.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <future>
+
+namespace epode {
+
+namespace {
+
+const Log serverLog{"server"};
+
+constexpr unsigned workerThreads = 2;
+constexpr std::size_t saltSecretBytes = 32;
+
+// Runs `work` on each loop in turn and waits until it is done there.
+template <typename Work>
+void onEachLoop(const std::vector<std::unique_ptr<EventLoop>>& loops, Work work) {
+    for (std::size_t i = 0; i < loops.size(); ++i) {
+        std::promise<void> done;
+        loops[i]->post([&, i] {
+            work(i);
+            done.set_value();
+        });
+        done.get_future().wait();
+    }
+}
+
+}  // namespace
+
+OptionList allOptions(const PluginHost& plugins) {
+    OptionList all;
+    for (const auto& some : {serverOptions(), listenOptions(), databaseOptions(), clientOptions(), sessionOptions(),
+                             presenceOptions(), pluginHostOptions(), plugins.options()})
+        all.insert(all.end(), some.begin(), some.end());
+    all.push_back(&connectionsPerAddressMax);
+    return all;
+}
+
+std::string findPluginDirectory() {
+    if (const char* given = std::getenv("EPODE_PLUGINS")) return given;
+    std::error_code ignored;
+    const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
+    const auto built = program.parent_path().parent_path() / "plugins";
+    if (std::filesystem::is_directory(built, ignored)) return built.string();
+    return EPODE_PLUGIN_DIRECTORY;
+}
+
+Application::Application(StartRequest request, ConfigPtr config, std::unique_ptr<PluginHost> plugins,
+                         Signals& signals)
+    : request_{std::move(request)},
+      config_{std::move(config)},
+      signals_{signals},
+      data_{dataFolder(*config_->settings)},
+      lock_{data_},
+      log_{logTarget(config_->settings->get(options::logTarget), config_->settings->get(options::logFormat))},
+      started_{std::chrono::steady_clock::now()},
+      plugins_{std::move(plugins)},
+      workers_{workerThreads} {
+    applyLogLevels(*config_->settings);
+    const auto files = raiseFileLimit();
+    serverLog.info("starting", {{"version", version}, {"data", data_}, {"files", std::int64_t(files)}});
+    database_ = openDatabase(databaseSettings(*config_->settings, data_));
+    tls_ = std::make_unique<TlsStore>(certificateFiles(*config_->settings, config_->hosts, data_),
+                                      clientAuthorities(*config_->settings));
+    addressLimit_ = AddressLimit::make(config_->settings->get(connectionsPerAddressMax));
+    startServer();
+    startLoops();
+    listen();
+    startControl();
+    serverLog.notice("serving", {{"host", config_->hosts.front()}, {"shards", std::int64_t(loops_.size())}});
+    notifyReady("Serving " + config_->hosts.front());
+}
+
+Application::~Application() = default;
+
+void Application::startServer() {
+    std::vector<Executor*> executors;
+    for (int i = 0; i < shardCount(*config_->settings); ++i) {
+        loops_.push_back(std::make_unique<EventLoop>());
+        executors.push_back(loops_.back().get());
+    }
+    // The stores migrate their own tables; plugins' come after them.
+    server_ = std::make_unique<Server>(*database_, workers_, config_->settings, config_->hosts, executors);
+    database_->migrate(plugins_->migrations());
+    server_->setSaltSecret(readSaltSecret());
+    plugins_->wire(*server_, *config_->settings);
+
+    TlsProfile profile{.alpn = {"xmpp-client"},
+                       .askClientCertificate = !clientAuthorities(*config_->settings).empty()};
+    const TlsServerContext& tls = tls_->context(profile);
+    for (unsigned i = 0; i < loops_.size(); ++i)
+        streams_.push_back(std::make_unique<ClientStreams>(server_->shard(i), streams_, &tls));
+}
+
+void Application::startLoops() {
+    for (auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.run(); });
+    // Sessions of before the restart are back before their clients are.
+    std::promise<void> restored;
+    server_->restore([&restored] { restored.set_value(); });
+    restored.get_future().wait();
+    std::promise<void> finished;
+    loops_.front()->post([this, &finished] {
+        start(server_->stores().accounts.finishRemovals(),
+              [&finished](std::exception_ptr) { finished.set_value(); });
+    });
+    finished.get_future().wait();
+}
+
+void Application::listen() {
+    const ListenSettings settings{*config_->settings};
+    std::exception_ptr failure;
+    listeners_.resize(loops_.size());
+    onEachLoop(loops_, [&](std::size_t i) {
+        try {
+            for (const auto& text : settings.addresses) {
+                for (const auto& [port, direct] :
+                     {std::pair{settings.starttlsPort, false}, std::pair{settings.tlsPort, true}}) {
+                    const auto address = IpAddress::parse(text, port);
+                    if (!address) throw std::runtime_error{"listen.addresses: " + text + " is no address."};
+                    if (port == 0) continue;
+                    listeners_[i].push_back(std::make_unique<Listener>(
+                        *loops_[i], Listener::Settings{.address = *address, .limit = addressLimit_},
+                        [&streams = *streams_[i], direct = direct](std::unique_ptr<Transport> transport) {
+                            streams.accept(std::move(transport), direct);
+                        }));
+                }
+            }
+        } catch (...) {
+            failure = std::current_exception();
+        }
+    });
+    if (failure) {
+        stop();
+        std::rethrow_exception(failure);
+    }
+}
+
+// Kept beside the database: it has to be the same after a restart.
+std::string Application::readSaltSecret() const {
+    const auto path = std::filesystem::path{data_} / "salt.secret";
+    std::ifstream file{path, std::ios::binary};
+    std::string secret{std::istreambuf_iterator<char>{file}, {}};
+    if (secret.size() == saltSecretBytes) return secret;
+    secret = randomBytes(saltSecretBytes);
+    const int out = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const bool written = out >= 0 && ::write(out, secret.data(), secret.size()) == ssize_t(secret.size());
+    if (out >= 0) ::close(out);
+    if (!written) throw std::runtime_error{path.string() + " can't be written."};
+    return secret;
+}
+
+// ---- control
+
+void Application::startControl() {
+    controls_ = std::make_shared<ServerControls>();
+    controls_->version = version;
+    controls_->started = started_;
+    controls_->config = [this] { return std::atomic_load(&config_); };
+    controls_->options = [this] { return allOptions(*plugins_); };
+    controls_->read = [this](const std::optional<NamedText>& text) {
+        if (text) return readConfig(text->text, text->name, allOptions(*plugins_));
+        return loadConfig(request_, allOptions(*plugins_));
+    };
+    controls_->apply = [this](ConfigPtr config, const ConfigChanges& changes) {
+        return apply(std::move(config), changes);
+    };
+    controls_->stop = [this] { signals_.raise(Signals::Event::Stop); };
+    controls_->addStatus = [this](CommandResult& result) {
+        const auto health = database_->health();
+        result.fact("hosts", config_->hosts);
+        result.fact("shards", loops_.size());
+        result.fact("database", health.available ? std::string{"available"} : health.problem);
+        result.fact("waiting writes", health.waitingWrites);
+    };
+    commands_ = addServerCommands(registry_, controls_);
+    for (auto& command : addUserCommands(registry_, *server_)) commands_.push_back(std::move(command));
+    for (auto& command : addStoreCommands(registry_, *server_)) commands_.push_back(std::move(command));
+    socket_ = std::make_unique<ControlSocket>(
+        registry_, *loops_.front(),
+        ControlSocketSettings{.path = controlSocketPath(*config_->settings),
+                              .allow = config_->settings->get(options::controlAllow),
+                              .program = "epoded " + std::string{version}});
+}
+
+Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
+    applyLogLevels(*config->settings, config_->settings.get());
+    for (const auto& problem : tls_->reload(certificateFiles(*config->settings, config_->hosts, data_)))
+        serverLog.error("a certificate could not be loaded; the one before stays", {{"problem", problem}});
+    addressLimit_->setMost(config->settings->get(connectionsPerAddressMax));
+    server_->replace(config->settings);
+    for (std::size_t i = 0; i < loops_.size(); ++i)
+        loops_[i]->post([&streams = *streams_[i]] { streams.settingsChanged(); });
+    plugins_->wire(*server_, *config->settings);
+    std::atomic_store(&config_, std::move(config));
+    log_.writer().reopen();
+    co_return;
+}
+
+void Application::reload() {
+    notifyReloading();
+    std::promise<void> done;
+    loops_.front()->post([this, &done] {
+        start(reloadConfig(*controls_), [&done](std::optional<CommandResult> result, std::exception_ptr failure) {
+            if (failure || result->isRefusal())
+                serverLog.error("the configuration could not be reloaded; the one before stays in force",
+                                {{"problem", failure ? std::string{"internal failure"} : result->error().message}});
+            else
+                serverLog.notice("configuration reloaded");
+            done.set_value();
+        });
+    });
+    done.get_future().wait();
+    notifyReady("Serving " + config_->hosts.front());
+}
+
+void Application::run() {
+    while (signals_.wait() == Signals::Event::Reload) reload();
+    stop();
+}
+
+// The reverse of the start. Clients are told, and what they can resume is saved, before anything ends.
+void Application::stop() {
+    serverLog.notice("stopping");
+    notifyStopping("Saying goodbye to clients");
+    socket_.reset();
+    onEachLoop(loops_, [this](std::size_t i) {
+        if (i < listeners_.size()) listeners_[i].clear();
+    });
+    std::promise<void> saved;
+    server_->shutdown([&saved] { saved.set_value(); });
+    saved.get_future().wait();
+    onEachLoop(loops_, [this](std::size_t i) { streams_[i]->closeAll(); });
+    // A turn more, so that the last words leave.
+    onEachLoop(loops_, [](std::size_t) {});
+    database_->close();
+    for (auto& loop : loops_) loop->stop();
+    for (auto& thread : threads_) thread.join();
+    threads_.clear();
+    serverLog.notice("stopped");
+}
+
+}  // namespace epode

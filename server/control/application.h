@@ -1,0 +1,75 @@
+// The running server: its parts in the order in which they start, and their end in the reverse order.
+#pragma once
+
+#include "control/command_registry.h"
+#include "control/config.h"
+#include "control/control_socket.h"
+#include "control/daemon.h"
+#include "control/log_sink.h"
+#include "control/server_commands.h"
+#include "core/worker_pool.h"
+#include "net/event_loop.h"
+#include "net/listener.h"
+#include "net/tls_context.h"
+#include "plugin/plugin_host.h"
+#include "route/server.h"
+#include "store/database.h"
+#include "stream/client_streams.h"
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace epode {
+
+// The options of everything that is linked in or loaded.
+OptionList allOptions(const PluginHost& plugins);
+
+// Where the plugins' shared objects are: $EPODE_PLUGINS, else beside the program (in a build folder),
+// else where they were installed.
+std::string findPluginDirectory();
+
+class Application {
+public:
+    // Starts everything; serves when it returns. Throws std::exception with a sentence for people.
+    Application(StartRequest request, ConfigPtr config, std::unique_ptr<PluginHost> plugins, Signals& signals);
+    ~Application();
+
+    // Until a signal or command asks for the end. Reloads meanwhile when asked.
+    void run();
+
+private:
+    void startLoops();
+    void startServer();
+    void listen();
+    void startControl();
+    void stop();
+    Task<> apply(ConfigPtr config, const ConfigChanges& changes);
+    void reload();
+    std::string readSaltSecret() const;
+
+    const StartRequest request_;
+    ConfigPtr config_;
+    Signals& signals_;
+    const std::string data_;
+    InstanceLock lock_;
+    LogInstallation log_;
+    const SteadyTime started_;
+    std::unique_ptr<PluginHost> plugins_;
+    std::unique_ptr<Database> database_;
+    WorkerPool workers_;
+    std::unique_ptr<TlsStore> tls_;
+    std::shared_ptr<AddressLimit> addressLimit_;
+    std::vector<std::unique_ptr<EventLoop>> loops_;
+    std::unique_ptr<Server> server_;
+    std::vector<std::unique_ptr<ClientStreams>> streams_;
+    std::vector<std::vector<std::unique_ptr<Listener>>> listeners_;  // of each loop
+    std::vector<std::thread> threads_;
+    CommandRegistry registry_;
+    std::shared_ptr<ServerControls> controls_;
+    std::vector<CommandRegistry::Registration> commands_;
+    std::unique_ptr<ControlSocket> socket_;
+};
+
+}  // namespace epode

@@ -1,0 +1,141 @@
+// The plugin interface: what a feature is written against, in the tree and outside of it.
+//
+// A plugin is a class whose constructor only wires: it asks the context for the values of its options
+// and registers handlers, hooks and what it adds to service discovery. The server makes one object of
+// it for each virtual host that has it enabled, and undoes the wiring when it is unloaded. Handlers run
+// on the shard of the account that they serve, several shards at a time: what a plugin keeps in its own
+// members is constant or thread-safe, what belongs to an account or a session is a typed slot
+// (`session.state<MyState>()`), what must last goes to a store.
+#pragma once
+
+#include "core/option.h"
+#include "core/task.h"
+#include "route/account.h"
+#include "route/host.h"
+#include "route/server.h"
+#include "route/session.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace epode {
+
+struct Command;
+struct Migration;
+
+// Raised when a plugin that was built against older headers would misunderstand this server.
+inline constexpr unsigned pluginAbi = 1;
+
+// A document that a plugin implements, for docs and for the DOAP file: {"XEP-0030", "2.5.0"}.
+struct Specification {
+    std::string_view document;
+    std::string_view version = {};
+};
+
+class PluginContext;
+
+class Plugin {
+public:
+    virtual ~Plugin() = default;
+};
+
+// What a plugin is, before it is made: static data.
+struct PluginInfo {
+    std::string_view name;     // of its folder and in the configuration
+    std::string_view summary;  // one line
+    std::vector<Specification> implements{};
+    std::vector<OptionRef> options{};
+    std::vector<const Migration*> migrations{};
+    bool byDefault = true;  // loaded when the configuration does not say
+};
+
+// An element by namespace and name.
+struct QName {
+    std::string_view ns;
+    std::string_view name;
+};
+
+// Handed to the constructor; valid only there. References to the server and to options stay valid.
+class PluginContext {
+public:
+    PluginContext(Server& server, std::string host, const Settings& settings, Services& services,
+                  std::string_view plugin)
+        : server_{server}, host_{std::move(host)}, settings_{settings}, services_{services}, plugin_{plugin} {}
+
+    Server& server() { return server_; }
+    const std::string& host() const { return host_; }
+
+    // The value of an option for this host. A plugin is made anew when its options change.
+    template <typename T>
+    const T& value(const Option<T>& option) const {
+        return settings_.get(option, host_);
+    }
+
+    // Handlers of requests, as member functions `Task<Reply> handler(const Iq&)`.
+    template <typename P>
+    void onIq(StanzaType type, QName element, Addressee addressee, P* plugin,
+              Task<Reply> (P::*handler)(const Iq&)) {
+        services_.iqs.add(IqKey{type, std::string{element.name}, std::string{element.ns}, addressee},
+                          plugin_, [plugin, handler](const Iq& iq) { return (plugin->*handler)(iq); });
+    }
+    // Requests before login.
+    template <typename P>
+    void onStreamIq(QName element, P* plugin,
+                    Task<Reply> (P::*handler)(const StreamFacts&, StanzaPtr)) {
+        services_.streamIqs[{std::string{element.name}, std::string{element.ns}}] =
+            [plugin, handler](const StreamFacts& stream, StanzaPtr stanza) {
+                return (plugin->*handler)(stream, std::move(stanza));
+            };
+    }
+
+    // Hooks, as member functions `Verdict handler(Event&)`; the event decides which.
+    template <typename P, typename E>
+    void on(Hook<E> Services::*hook, Phase phase, P* plugin, Verdict (P::*handler)(E&)) {
+        (services_.*hook).add(phase, plugin_, [plugin, handler](E& event) { return (plugin->*handler)(event); });
+    }
+
+    // Service discovery.
+    DiscoEntry& hostDisco() { return services_.hostDisco; }
+    DiscoEntry& accountDisco() { return services_.accountDisco; }
+    void hostFeature(std::string_view feature) { services_.hostDisco.features.emplace_back(feature); }
+    void accountFeature(std::string_view feature) { services_.accountDisco.features.emplace_back(feature); }
+
+private:
+    Server& server_;
+    std::string host_;
+    const Settings& settings_;
+    Services& services_;
+    std::string plugin_;
+};
+
+// What a shared object exports.
+struct PluginEntry {
+    unsigned abi;
+    const PluginInfo* info;
+    std::unique_ptr<Plugin> (*make)(PluginContext&);
+};
+
+struct StaticPlugin {
+    explicit StaticPlugin(const PluginEntry* entry);
+};
+
+}  // namespace epode
+
+// As a shared object a plugin exports one symbol; linked in (EPODE_STATIC_PLUGINS) it registers itself.
+#ifdef EPODE_STATIC_PLUGINS
+#define EPODE_EXPORT_PLUGIN(entry) static const ::epode::StaticPlugin registration{&entry};
+#else
+#define EPODE_EXPORT_PLUGIN(entry) \
+    extern "C" __attribute__((visibility("default"))) const ::epode::PluginEntry* epodePlugin() { return &entry; }
+#endif
+
+#define DECLARE_PLUGIN(Type, info)                                                             \
+    static const ::epode::PluginEntry pluginEntry{                                             \
+        ::epode::pluginAbi, &info,                                                             \
+        [](::epode::PluginContext& context) -> std::unique_ptr<::epode::Plugin> {              \
+            return std::make_unique<Type>(context);                                            \
+        }};                                                                                    \
+    EPODE_EXPORT_PLUGIN(pluginEntry)

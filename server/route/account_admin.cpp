@@ -1,0 +1,57 @@
+#include "route/account_admin.h"
+
+#include "core/log.h"
+#include "core/worker_pool.h"
+#include "route/credentials.h"
+#include "route/server.h"
+#include "route/shard.h"
+#include "store/stores.h"
+
+namespace epode {
+
+namespace {
+
+const Log routeLog{"route"};
+
+void tell(Server& server, Hook<AccountEvent> Services::*hook, const Jid& bare) {
+    Host* host = server.here().host(bare.domain());
+    if (!host) return;
+    AccountEvent event{bare};
+    (host->services().*hook).run(event);
+}
+
+}  // namespace
+
+Task<Creation> createAccount(Server& server, Jid bare, std::string password) {
+    auto work = [&password] { return makeKeys(password); };
+    auto keys = co_await offload(server.workers(), work);
+    if (!keys) co_return Creation::BadPassword;
+    const WallTime now = server.here().executor().wallNow();
+    const auto account = co_await server.stores().accounts.create(bare.text(), std::move(*keys), now);
+    if (!account) co_return Creation::Taken;
+    routeLog.info("account created", {{"account", bare.text()}});
+    tell(server, &Services::accountCreated, bare);
+    co_return Creation::Done;
+}
+
+Task<PasswordChange> changePassword(Server& server, Jid bare, std::string password) {
+    auto work = [&password] { return makeKeys(password); };
+    auto keys = co_await offload(server.workers(), work);
+    if (!keys) co_return PasswordChange::BadPassword;
+    const bool found = co_await server.stores().accounts.setCredentials(bare.text(), std::move(*keys));
+    if (!found) co_return PasswordChange::NoAccount;
+    routeLog.info("password changed", {{"account", bare.text()}});
+    co_return PasswordChange::Done;
+}
+
+Task<bool> removeAccount(Server& server, Jid bare) {
+    const bool found = co_await server.stores().accounts.remove(bare.text());
+    if (!found) co_return false;
+    Shard& home = server.shardOf(bare.text());
+    home.executor().post([&home, bare] { home.drop(bare); });
+    routeLog.info("account removed", {{"account", bare.text()}});
+    tell(server, &Services::accountRemoved, bare);
+    co_return true;
+}
+
+}  // namespace epode

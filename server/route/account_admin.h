@@ -1,0 +1,25 @@
+// Making, changing and removing accounts, for everybody who may: commands, registration, invitations.
+#pragma once
+
+#include "core/jid.h"
+#include "core/task.h"
+
+#include <string>
+
+namespace epode {
+
+class Server;
+
+// All are awaited on a shard and throw StoreUnavailable. What they change is durable when they are done.
+
+enum class Creation { Done, Taken, BadPassword };
+Task<Creation> createAccount(Server& server, Jid bare, std::string password);
+
+enum class PasswordChange { Done, NoAccount, BadPassword };
+Task<PasswordChange> changePassword(Server& server, Jid bare, std::string password);
+
+// Removes the account with everything that is kept of it, and ends its sessions. False when there was
+// none.
+Task<bool> removeAccount(Server& server, Jid bare);
+
+}  // namespace epode

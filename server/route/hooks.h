@@ -1,0 +1,171 @@
+// The places where plugins take part: typed events, run in a fixed order of phases.
+#pragma once
+
+#include "core/log.h"
+#include "core/stanza.h"
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace epode {
+
+class Account;
+class Session;
+class StreamFacts;
+
+// Handlers of one event run by phase, within a phase in the order in which plugins were loaded.
+enum class Phase : std::uint8_t {
+    Check,    // may refuse: blocking, limits, moderation
+    Change,   // may edit a copy
+    Act,      // does something because of it: copies, push
+    Observe,  // looks only
+};
+
+enum class Verdict : std::uint8_t {
+    Pass,
+    Stop,  // the way ends here; `refusal`, when set, is what the sender reads
+};
+
+// A stanza on its way: shared until somebody changes it, then a copy.
+class StanzaEdit {
+public:
+    explicit StanzaEdit(StanzaPtr stanza) : stanza_{std::move(stanza)} {}
+    const Stanza& operator*() const { return *stanza_; }
+    const Stanza* operator->() const { return stanza_.get(); }
+    const StanzaPtr& share() const { return stanza_; }
+    Stanza& change() {
+        if (!copy_) {
+            copy_ = stanza_->copy();
+            stanza_ = copy_;
+        }
+        return *copy_;
+    }
+    bool isChanged() const { return copy_ != nullptr; }
+
+private:
+    StanzaPtr stanza_;
+    MutableStanzaPtr copy_;
+};
+
+struct Event {
+    std::optional<StanzaError> refusal;
+};
+
+// A stanza of one's own client, before it is routed. `from` is the session's full address.
+struct OutgoingEvent : Event {
+    Session& session;
+    StanzaEdit& stanza;
+    OutgoingEvent(Session& s, StanzaEdit& e) : session{s}, stanza{e} {}
+};
+
+// A stanza for an account or one of its resources, on the account's shard, before any rule.
+struct IncomingEvent : Event {
+    Account& account;
+    StanzaEdit& stanza;
+    IncomingEvent(Account& a, StanzaEdit& e) : account{a}, stanza{e} {}
+};
+
+// Shall this message be kept in the account's archive? What a hook puts into `keep` wins over the
+// server's own rule; the account's preferences come after.
+struct ArchiveEvent : Event {
+    Account& account;
+    const Stanza& message;
+    bool outgoing;
+    std::optional<bool> keep;
+    ArchiveEvent(Account& a, const Stanza& m, bool o) : account{a}, message{m}, outgoing{o} {}
+};
+
+// A message was delivered by the rules of RFC 6121 (to `sessions`, or to nobody: it waits in the log).
+struct DeliveredEvent : Event {
+    Account& account;
+    const StanzaPtr& message;
+    std::string_view insertion;  // the XML that goes along: the stanza-id
+    bool outgoing;               // sent by the account itself, for copies to its other resources
+    Session* origin;             // who sent it, of the account's own sessions
+    std::vector<Session*> sessions;
+    DeliveredEvent(Account& a, const StanzaPtr& m) : account{a}, message{m} {}
+};
+
+// Before a stanza is written to a session's stream or queue. Stop keeps it from that.
+struct SessionOutputEvent : Event {
+    Session& session;
+    const StanzaPtr& stanza;
+    std::string_view insertion;
+    SessionOutputEvent(Session& s, const StanzaPtr& p, std::string_view i)
+        : session{s}, stanza{p}, insertion{i} {}
+};
+
+// A session was bound, became available for the first time, was resumed, or has ended for good.
+struct SessionEvent : Event {
+    Session& session;
+    explicit SessionEvent(Session& s) : session{s} {}
+};
+
+// The broadcast presence of a session has changed. `before` is null when it was unavailable;
+// `presence` is of type unavailable when it is now.
+struct PresenceEvent : Event {
+    Session& session;
+    StanzaPtr before;
+    StanzaPtr presence;
+    PresenceEvent(Session& s, StanzaPtr b, StanzaPtr p)
+        : session{s}, before{std::move(b)}, presence{std::move(p)} {}
+};
+
+// An account was made or removed; runs on the account's shard.
+struct AccountEvent : Event {
+    Jid account;
+    explicit AccountEvent(Jid a) : account{std::move(a)} {}
+};
+
+// The features of a stream are about to be sent.
+struct FeaturesEvent : Event {
+    const StreamFacts& stream;
+    Element& features;
+    FeaturesEvent(const StreamFacts& s, Element& f) : stream{s}, features{f} {}
+};
+
+template <typename E>
+class Hook {
+public:
+    using Handler = std::function<Verdict(E&)>;
+
+    void add(Phase phase, std::string_view owner, Handler handler) {
+        auto after = std::upper_bound(entries_.begin(), entries_.end(), phase,
+                                      [](Phase p, const Entry& e) { return p < e.phase; });
+        entries_.insert(after, Entry{phase, std::string{owner}, std::move(handler)});
+    }
+
+    bool empty() const { return entries_.empty(); }
+
+    // A handler that throws ends this event's way with internal-server-error, not the server.
+    Verdict run(E& event) const {
+        for (const Entry& entry : entries_) {
+            try {
+                if (entry.handler(event) == Verdict::Stop) return Verdict::Stop;
+            } catch (const std::exception& failure) {
+                Log{"plugin"}.error("a hook failed",
+                                    {{"plugin", entry.owner}, {"failure", failure.what()}});
+                event.refusal = StanzaError{Condition::InternalServerError,
+                                            "The server failed while it handled this."};
+                return Verdict::Stop;
+            }
+        }
+        return Verdict::Pass;
+    }
+
+private:
+    struct Entry {
+        Phase phase;
+        std::string owner;
+        Handler handler;
+    };
+    std::vector<Entry> entries_;
+};
+
+}  // namespace epode

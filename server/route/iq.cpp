@@ -1,0 +1,104 @@
+#include "route/iq.h"
+
+#include "core/log.h"
+#include "route/account.h"
+#include "route/host.h"
+#include "route/server.h"
+#include "route/session.h"
+#include "route/shard.h"
+#include "store/database.h"
+
+namespace epode {
+
+namespace {
+
+const Log routeLog{"route"};
+
+StanzaError unserved() {
+    return {Condition::ServiceUnavailable, "Nobody here serves this request."};
+}
+
+// What a handler's exception means for the one who asked.
+StanzaError refusalFor(const std::exception_ptr& failure, std::string_view owner) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const StoreUnavailable& unavailable) {
+        routeLog.warning("a request failed for want of the database",
+                         {{"plugin", owner}, {"failure", unavailable.what()}});
+        return {ErrorType::Wait, Condition::InternalServerError,
+                "The server can't reach its storage at the moment; try again later."};
+    } catch (const std::exception& other) {
+        routeLog.error("a request's handler failed", {{"plugin", owner}, {"failure", other.what()}});
+        return {ErrorType::Wait, Condition::InternalServerError,
+                "The server failed while it handled this."};
+    }
+}
+
+}  // namespace
+
+MutableStanzaPtr Reply::answer(const Stanza& request) const {
+    if (const auto* error = std::get_if<StanzaError>(&content_)) return request.error(*error);
+    if (const auto* payload = std::get_if<Document>(&content_)) return request.result(**payload);
+    return request.result();
+}
+
+Jid Iq::owner() const {
+    if (addressee_ == Addressee::Host) return {};
+    return to().empty() ? from().bare() : to().bare();
+}
+
+bool Iq::isToOwnAccount() const {
+    return addressee_ == Addressee::Account &&
+           (to().empty() || to().bareText() == from().bareText());
+}
+
+Account* Iq::account() const {
+    if (addressee_ == Addressee::Host) return nullptr;
+    return shard_.loaded(to().empty() ? from().bareText() : to().bareText());
+}
+
+Session* Iq::sender() const { return shard_.session(from()); }
+
+void IqTable::add(IqKey key, std::string_view owner, IqHandler handler) {
+    entries_[std::move(key)] = Entry{std::string{owner}, std::move(handler)};
+}
+
+const IqTable::Entry* IqTable::find(StanzaType type, std::string_view name, std::string_view ns,
+                                    Addressee addressee) const {
+    const auto found = entries_.find(View{type, name, ns, addressee});
+    return found == entries_.end() ? nullptr : &found->second;
+}
+
+void dispatchIq(Shard& shard, Host& host, Addressee addressee, const StanzaPtr& stanza,
+                Hold hold) {
+    const Element* payload = stanza->payload();
+    if (!payload) {
+        shard.refuse(*stanza, {Condition::BadRequest, "A request has exactly one child element."});
+        return;
+    }
+    const auto* entry =
+        host.services().iqs.find(stanza->type(), payload->name(), payload->ns(), addressee);
+    if (!entry) {
+        shard.refuse(*stanza, unserved());
+        return;
+    }
+    // What the handler refers to lives as long as the handler runs.
+    struct Call {
+        Iq iq;
+        std::shared_ptr<const Services> services;
+        const IqTable::Entry* entry;
+        Hold hold;
+    };
+    auto call = std::make_shared<Call>(
+        Call{Iq{stanza, addressee, host, shard}, host.sharedServices(), entry, std::move(hold)});
+    start(entry->handler(call->iq), [call](std::optional<Reply> reply, std::exception_ptr failure) {
+        Shard& shard = call->iq.shard();
+        if (failure) {
+            shard.refuse(call->iq.stanza(), refusalFor(failure, call->entry->owner));
+        } else if (!reply->isNone()) {
+            shard.server().route(reply->answer(call->iq.stanza()), call->hold);
+        }
+    });
+}
+
+}  // namespace epode

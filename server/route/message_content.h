@@ -1,0 +1,16 @@
+// What a message is worth keeping for (XEP-0160, XEP-0313, XEP-0334): a look at its content.
+#pragma once
+
+#include "core/stanza.h"
+
+namespace epode {
+
+enum class Keeping : std::uint8_t {
+    Nothing,  // of the moment: chat states, headlines, errors, what comes from rooms
+    Refused,  // worth keeping, but its sender forbids it (no-store)
+    Message,  // belongs in the archive, and waits for a client that is away
+};
+
+Keeping keepingOf(const Stanza& message);
+
+}  // namespace epode

@@ -1,0 +1,63 @@
+#include "route/roster_xml.h"
+
+#include "core/namespaces.h"
+#include "route/account.h"
+#include "route/session.h"
+
+#include <charconv>
+
+namespace epode {
+
+Element& addRosterItem(Element& query, const Contact& contact, ItemForm form) {
+    Element& item = query.add("item");
+    item.set("jid", contact.jid.text());
+    if (form == ItemForm::Removed) {
+        item.set("subscription", "remove");
+        return item;
+    }
+    if (!contact.name.empty()) item.set("name", contact.name);
+    item.set("subscription", toText(contact.state.subscription));
+    if (contact.state.pendingOut) item.set("ask", "subscribe");
+    if (contact.state.approved) item.set("approved", "true");
+    for (const auto& group : contact.groups) item.addWithText("group", group);
+    return item;
+}
+
+std::string rosterVersionText(const Account& account, std::int64_t version) {
+    return std::to_string(account.id()) + '.' + std::to_string(version);
+}
+
+std::optional<std::int64_t> rosterVersion(const Account& account, std::string_view text) {
+    const std::string prefix = std::to_string(account.id()) + '.';
+    if (!text.starts_with(prefix)) return std::nullopt;
+    text.remove_prefix(prefix.size());
+    std::int64_t version = 0;
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), version);
+    if (problem != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    // Ahead of us: from before the database was set back to an older copy.
+    if (version < 0 || version > account.roster().version()) return std::nullopt;
+    return version;
+}
+
+StanzaPtr rosterPush(const Account& account, const Contact& contact, ItemForm form,
+                     std::int64_t version) {
+    const std::string text = rosterVersionText(account, version);
+    auto push = Stanza::iq(StanzaType::Set, {}, {}, "push-" + text);
+    Element& query = push->edit().add("query", ns::roster);
+    query.set("ver", text);
+    addRosterItem(query, contact, form);
+    return push;
+}
+
+void Account::pushRoster(const Contact& contact, bool removed) {
+    StanzaPtr push;
+    for (const auto& session : sessions_) {
+        if (!session->isInterested()) continue;
+        if (!push)
+            push = rosterPush(*this, contact, removed ? ItemForm::Removed : ItemForm::Full,
+                              roster_.version());
+        session->deliver(Stanza::readdressed(push, session->jid()));
+    }
+}
+
+}  // namespace epode

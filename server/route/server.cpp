@@ -1,0 +1,187 @@
+#include "route/server.h"
+
+#include "core/log.h"
+#include "core/worker_pool.h"
+#include "route/account.h"
+#include "route/login_limiter.h"
+#include "route/session.h"
+#include "route/session_snapshot.h"
+#include "store/stores.h"
+
+#include <algorithm>
+#include <iterator>
+#include <mutex>
+
+namespace epode {
+
+namespace {
+const Log routeLog{"route"};
+}
+
+// What the shards have saved for the restart.
+struct ServerSaved {
+    std::mutex mutex;
+    std::vector<SavedSession> sessions;
+};
+
+Server::Server(Database& database, WorkerPool& workers, SettingsPtr settings,
+               std::vector<std::string> hosts, const std::vector<Executor*>& executors)
+    : database_{database},
+      workers_{workers},
+      settings_{std::move(settings)},
+      hosts_{std::move(hosts)},
+      stores_{std::make_unique<Stores>(database)},
+      loginLimiter_{std::make_unique<LoginLimiter>()} {
+    const auto nothing = std::make_shared<const Services>();
+    for (unsigned i = 0; i < executors.size(); ++i) {
+        auto& shard = shards_.emplace_back(std::make_unique<Shard>(*this, *executors[i], i));
+        for (const auto& host : hosts_)
+            shard->hosts_[host] = std::make_unique<Host>(host, settings_, nothing);
+    }
+}
+
+Server::~Server() = default;
+
+void Server::route(StanzaPtr stanza, Hold hold) {
+    const Jid& to = stanza->to();
+    if (!isLocal(to.domain())) {
+        if (elsewhere_ && elsewhere_->route(stanza, hold, here())) return;
+        here().refuse(*stanza, {Condition::RemoteServerNotFound,
+                                "No server was found for the domain " + std::string{to.domain()} + "."});
+        return;
+    }
+    // A host is everywhere; an account is on its shard.
+    Shard& shard = to.hasLocal() ? shardOf(to.bareText()) : here();
+    if (shard.executor().isCurrent()) {
+        shard.receive(std::move(stanza), std::move(hold));
+        return;
+    }
+    shard.executor().post([&shard, stanza = std::move(stanza), hold = std::move(hold)]() mutable {
+        shard.receive(std::move(stanza), std::move(hold));
+    });
+}
+
+Shard& Server::shardOf(std::string_view bareOrDomain) {
+    if (shards_.size() == 1) return *shards_.front();
+    return *shards_[std::hash<std::string_view>{}(bareOrDomain) % shards_.size()];
+}
+
+Shard& Server::here() {
+    for (auto& shard : shards_)
+        if (shard->executor().isCurrent()) return *shard;
+    return *shards_.front();
+}
+
+bool Server::isLocal(std::string_view domain) const {
+    return std::find(hosts_.begin(), hosts_.end(), domain) != hosts_.end();
+}
+
+namespace {
+
+// Calls `done` when the last of its copies is dropped, on the executor given.
+std::shared_ptr<void> whenAllDone(Executor& executor, UniqueFunction<void()> done) {
+    struct Last {
+        Executor& executor;
+        UniqueFunction<void()> done;
+        ~Last() {
+            if (done) executor.post(std::move(done));
+        }
+    };
+    return std::make_shared<Last>(executor, std::move(done));
+}
+
+}  // namespace
+
+void Server::replace(SettingsPtr settings) {
+    settings_ = settings;
+    for (auto& shard : shards_)
+        shard->executor().post([&shard = *shard, settings] {
+            for (auto& [domain, host] : shard.hosts_) host->replace(settings);
+        });
+}
+
+void Server::replace(const std::string& host, std::shared_ptr<const Services> services,
+                     UniqueFunction<void()> done) {
+    const auto all = whenAllDone(shards_.front()->executor(), std::move(done));
+    for (auto& shard : shards_)
+        shard->executor().post([&shard = *shard, host, services, all] {
+            if (Host* found = shard.host(host)) found->replace(services);
+        });
+}
+
+void Server::shutdown(UniqueFunction<void()> done) {
+    stopping_ = true;
+    auto saved = std::make_shared<ServerSaved>();
+    // When every shard has put its sessions in, they are stored, in one transaction.
+    const auto collected =
+        whenAllDone(shards_.front()->executor(), [this, saved, done = std::move(done)]() mutable {
+            const std::size_t count = saved->sessions.size();
+            start(stores_->sessions.saveAll(std::move(saved->sessions)),
+                  [count, done = std::move(done)](std::exception_ptr failure) mutable {
+                      if (failure)
+                          routeLog.error("sessions could not be saved for the restart",
+                                         {{"sessions", count}});
+                      if (done) done();
+                  });
+        });
+    for (auto& shard : shards_)
+        shard->executor().post([&shard = *shard, saved, collected] { shard.shutdown(*saved); });
+}
+
+void Shard::shutdown(ServerSaved& saved) {
+    std::vector<SavedSession> mine;
+    eachAccount([this, &mine](Account& account) {
+        for (const auto& session : account.sessions())
+            if (session->sm() && session->sm()->isResumable())
+                mine.push_back({.id = session->sm()->id(),
+                                .account = account.id(),
+                                .resource = std::string{session->jid().resource()},
+                                .expires = executor_.wallNow() + std::chrono::duration_cast<std::chrono::milliseconds>(
+                                                                     account.host().limits().smResumeTimeout),
+                                .state = writeSnapshot(*session)});
+        account.savePosition();
+    });
+    {
+        std::lock_guard lock{saved.mutex};
+        std::move(mine.begin(), mine.end(), std::back_inserter(saved.sessions));
+    }
+    const StreamError error{.condition = StreamCondition::SystemShutdown,
+                            .text = "The server is going down and will be back."};
+    std::vector<Outlet*> outlets;
+    eachAccount([&outlets](Account& account) {
+        for (const auto& session : account.sessions())
+            if (session->outlet()) outlets.push_back(session->outlet());
+    });
+    for (Outlet* outlet : outlets) outlet->end(error);
+}
+
+void Server::restore(UniqueFunction<void()> done) {
+    const auto all = whenAllDone(shards_.front()->executor(), std::move(done));
+    Executor& executor = shards_.front()->executor();
+    executor.post([this, all, &executor] {
+        start(stores_->sessions.takeAll(executor.wallNow()),
+              [this, all](std::optional<std::vector<SavedSession>> sessions, std::exception_ptr failure) {
+                  if (failure) {
+                      routeLog.error("saved sessions could not be read");
+                      return;
+                  }
+                  for (auto& saved : *sessions) restore(std::move(saved), all);
+              });
+    });
+}
+
+void Server::restore(SavedSession saved, std::shared_ptr<void> all) {
+    const auto jid = Jid::parse(saved.jid);
+    if (!jid) return;
+    Shard& shard = shardOf(jid->text());
+    shard.executor().post([&shard, jid = *jid, saved = std::move(saved), all]() mutable {
+        shard.withAccount(
+            jid,
+            [saved = std::move(saved), all](Account* account) {
+                if (account) restoreSnapshot(*account, saved.resource, saved.id, saved.state);
+            },
+            [all] {});
+    });
+}
+
+}  // namespace epode

@@ -1,0 +1,91 @@
+// The whole server: its hosts, shards and stores, and the one function that everything goes through.
+#pragma once
+
+#include "core/hold.h"
+#include "core/option.h"
+#include "core/stanza.h"
+#include "route/host.h"
+#include "route/shard.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace epode {
+
+class Database;
+class LoginLimiter;
+class WorkerPool;
+class Stores;
+struct SavedSession;
+
+// Where stanzas for other domains go: federation, components. None of them here yet means
+// remote-server-not-found.
+class Elsewhere {
+public:
+    virtual ~Elsewhere() = default;
+    // True when it has taken the stanza. From any shard.
+    virtual bool route(const StanzaPtr& stanza, const Hold& hold, Shard& from) = 0;
+};
+
+class Server {
+public:
+    // One shard for each executor. `hosts` are the virtual hosts, prepared; the first is the default.
+    Server(Database& database, WorkerPool& workers, SettingsPtr settings,
+           std::vector<std::string> hosts, const std::vector<Executor*>& executors);
+    ~Server();
+
+    // Sends a stanza on its way by its `to`. From a shard's thread. `hold` is kept until everything
+    // that it causes on this server is done.
+    void route(StanzaPtr stanza, Hold hold = {});
+
+    Shard& shardOf(std::string_view bareOrDomain);
+    Shard& shard(unsigned number) { return *shards_[number]; }
+    unsigned shardCount() const { return unsigned(shards_.size()); }
+    // The shard whose thread this is.
+    Shard& here();
+
+    bool isLocal(std::string_view domain) const;
+    const std::vector<std::string>& hosts() const { return hosts_; }
+
+    Stores& stores() { return *stores_; }
+    Database& database() { return database_; }
+    WorkerPool& workers() { return workers_; }
+    LoginLimiter& loginLimiter() { return *loginLimiter_; }
+    const SettingsPtr& settings() const { return settings_; }
+    // For the salts of accounts that don't exist: secret, and the same after a restart.
+    const std::string& saltSecret() const { return saltSecret_; }
+    void setSaltSecret(std::string secret) { saltSecret_ = std::move(secret); }
+    void setElsewhere(Elsewhere* elsewhere) { elsewhere_ = elsewhere; }
+
+    // To every shard; each takes the new value in one of its turns.
+    void replace(SettingsPtr settings);
+    void replace(const std::string& host, std::shared_ptr<const Services> services,
+                 UniqueFunction<void()> done = {});
+
+    // For an orderly stop: ends all streams with system-shutdown, saves resumable sessions, writes
+    // positions. `done` runs on shard 0 when all of it is stored.
+    void shutdown(UniqueFunction<void()> done);
+    // Brings back what a shutdown has saved. Before the first connection. `done` runs on shard 0.
+    void restore(UniqueFunction<void()> done);
+    bool isStopping() const { return stopping_; }
+
+private:
+    friend class Shard;
+    void restore(SavedSession saved, std::shared_ptr<void> all);
+
+    Database& database_;
+    WorkerPool& workers_;
+    SettingsPtr settings_;
+    std::vector<std::string> hosts_;
+    std::unique_ptr<Stores> stores_;
+    std::unique_ptr<LoginLimiter> loginLimiter_;
+    std::vector<std::unique_ptr<Shard>> shards_;
+    std::string saltSecret_;
+    Elsewhere* elsewhere_ = nullptr;
+    bool stopping_ = false;
+};
+
+}  // namespace epode

@@ -1,0 +1,96 @@
+#include "route/session_snapshot.h"
+
+#include "core/xml_stream.h"
+#include "route/account.h"
+#include "route/session.h"
+#include "route/shard.h"
+
+#include <charconv>
+
+namespace epode {
+
+namespace {
+
+constexpr std::string_view snapshotNs = "urn:epode:session";
+
+// What we have written ourselves has no limits but those of its parts.
+XmlLimits snapshotLimits() {
+    XmlLimits limits;
+    limits.elementBytesMax = limits.nodesMax = limits.parserBytesMax = std::size_t(1) << 30;
+    limits.depthMax = 1100;
+    return limits;
+}
+
+template <typename Number>
+Number number(const Element& element, std::string_view name) {
+    Number value = 0;
+    const std::string_view text = element.get(name);
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
+MutableStanzaPtr readStanza(const Element& wrapper) {
+    const Element* inside = wrapper.firstChild();
+    if (!inside) return {};
+    auto problem = Stanza::Problem::None;
+    auto stanza = Stanza::fromDocument(Document{*inside}, {}, problem);
+    return problem == Stanza::Problem::None ? std::move(stanza) : MutableStanzaPtr{};
+}
+
+}  // namespace
+
+std::string writeSnapshot(const Session& session) {
+    const StreamManagement& sm = *session.sm();
+    std::string xml{"<session xmlns='"};
+    xml.append(snapshotNs);
+    xml.append("' handled='").append(std::to_string(sm.inbound().received()));
+    xml.append("' acknowledged='").append(std::to_string(sm.acknowledged()));
+    xml.append("' interested='").append(session.isInterested() ? "1" : "0").append("'>");
+    if (session.presence()) {
+        xml.append("<presence>");
+        session.presence()->write(xml, {});
+        xml.append("</presence>");
+    }
+    for (const Jid& jid : session.directed()) {
+        xml.append("<directed>");
+        escapeText(xml, jid.text());
+        xml.append("</directed>");
+    }
+    for (const Unacknowledged& entry : sm.queue()) {
+        xml.append("<queued stamp='").append(std::to_string(entry.stamp)).append("'>");
+        entry.stanza->write(xml, {}, nullptr, entry.insertion);
+        xml.append("</queued>");
+    }
+    xml.append("</session>");
+    return xml;
+}
+
+void restoreSnapshot(Account& account, std::string_view resource, std::string_view smId,
+                     std::string_view snapshot) {
+    const auto full = account.jid().withResource(resource);
+    XmlParserPool pool;
+    const ParsedElement parsed = parseElement(pool, snapshotLimits(), snapshot);
+    if (!full || account.session(full->resource()) || !parsed.document) return;
+    const Element& root = *parsed.document;
+
+    Session& session = account.bind(*full);
+    StreamManagement& sm = session.restoreSm(std::string{smId}, number<std::uint32_t>(root, "handled"));
+    sm.setAcknowledged(number<std::uint32_t>(root, "acknowledged"));
+    if (root.get("interested") == "1") session.setInterested();
+    for (const Element& child : root.children()) {
+        if (child.name() == "presence") {
+            if (auto presence = readStanza(child)) session.restorePresence(std::move(presence));
+        } else if (child.name() == "directed") {
+            if (const auto jid = Jid::parse(child.text())) session.directed().insert(*jid);
+        } else if (child.name() == "queued") {
+            auto stanza = readStanza(child);
+            if (!stanza) continue;
+            const auto stamp = number<std::int64_t>(child, "stamp");
+            if (stamp != 0) account.noteOut(stamp);
+            sm.push({std::move(stanza), {}, stamp});
+        }
+    }
+    session.detach(false);  // it was attached to nothing: it begins to wait for its client
+}
+
+}  // namespace epode

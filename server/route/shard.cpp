@@ -1,0 +1,171 @@
+#include "route/shard.h"
+
+#include "core/log.h"
+#include "core/metric.h"
+#include "route/account.h"
+#include "route/presence_rules.h"
+#include "route/server.h"
+#include "route/session.h"
+#include "store/stores.h"
+
+namespace epode {
+
+namespace {
+
+const Log routeLog{"route"};
+Gauge accountsLoaded{"epode_accounts_loaded", "Accounts that are held in memory"};
+
+constexpr auto unloadEvery = std::chrono::minutes{1};
+constexpr auto unloadAfter = std::chrono::minutes{5};
+
+}  // namespace
+
+// Those who wait for an account that is being read from the store, in order.
+struct Shard::Loading {
+    struct Waiter {
+        UseAccount use;
+        UniqueFunction<void()> failed;
+    };
+    std::vector<Waiter> waiters;
+};
+
+Shard::Shard(Server& server, Executor& executor, unsigned number)
+    : server_{server}, executor_{executor}, number_{number} {}
+
+Shard::~Shard() { accountsLoaded.add(-std::int64_t(accounts_.size())); }
+
+Host* Shard::host(std::string_view domain) {
+    const auto found = hosts_.find(domain);
+    return found == hosts_.end() ? nullptr : found->second.get();
+}
+
+Account* Shard::loaded(std::string_view bare) {
+    const auto found = accounts_.find(bare);
+    return found == accounts_.end() ? nullptr : found->second.get();
+}
+
+Session* Shard::session(const Jid& full) {
+    Account* account = loaded(full.bareText());
+    return account ? account->session(full.resource()) : nullptr;
+}
+
+void Shard::withAccount(const Jid& bare, UseAccount use, UniqueFunction<void()> failed) {
+    if (Account* account = loaded(bare.bareText())) {
+        use(account);
+        return;
+    }
+    Host* host = this->host(bare.domain());
+    if (!host || !bare.hasLocal()) {
+        use(nullptr);
+        return;
+    }
+    const auto waiting = loading_.find(bare.bareText());
+    if (waiting != loading_.end()) {
+        waiting->second->waiters.push_back({std::move(use), std::move(failed)});
+        return;
+    }
+    auto& loading = loading_[std::string{bare.bareText()}];
+    loading = std::make_unique<Loading>();
+    loading->waiters.push_back({std::move(use), std::move(failed)});
+
+    Jid key = bare.bare();
+    start(server_.stores().load(key.text()),
+          [this, key, host](std::optional<std::optional<AccountRecord>> record,
+                            std::exception_ptr failure) {
+              auto waiters = std::move(loading_.extract(key.text()).mapped()->waiters);
+              if (failure) {
+                  routeLog.warning("an account could not be loaded", {{"account", key.text()}});
+                  for (auto& waiter : waiters) waiter.failed();
+                  return;
+              }
+              Account* account = nullptr;
+              if (*record) {
+                  auto made = std::make_unique<Account>(*this, *host, key, std::move(**record));
+                  account = made.get();
+                  accounts_.emplace(account->jid().text(), std::move(made));
+                  accountsLoaded.add();
+                  startUnloading();
+              }
+              for (auto& waiter : waiters) waiter.use(account ? loaded(key.text()) : nullptr);
+          });
+}
+
+void Shard::receive(StanzaPtr stanza, Hold hold) {
+    const Jid& to = stanza->to();
+    Host* host = this->host(to.domain());
+    if (!host) {
+        refuse(*stanza, {Condition::RemoteServerNotFound, "No server was found for this domain."});
+        return;
+    }
+    if (!to.hasLocal()) {
+        receiveForHost(*host, stanza, std::move(hold));
+        return;
+    }
+    if (Account* account = loaded(to.bareText())) {
+        account->receive(stanza, std::move(hold));
+        return;
+    }
+    if (stanza->isPresence() && !mattersOffline(*stanza, server_)) return;
+    withAccount(
+        to,
+        [this, stanza, hold](Account* account) {
+            if (account) {
+                account->receive(stanza, hold);
+                return;
+            }
+            // RFC 6121, 8.5.1. A subscription request to nobody is dropped, so that addresses can't
+            // be tried out by it.
+            if (!stanza->isPresence())
+                refuse(*stanza, {Condition::ServiceUnavailable, "There is no such account here."});
+        },
+        [this, stanza, hold] {
+            refuse(*stanza, {ErrorType::Wait, Condition::InternalServerError,
+                             "The server can't reach its storage at the moment; try again later."});
+        });
+}
+
+void Shard::receiveForHost(Host& host, const StanzaPtr& stanza, Hold hold) {
+    if (stanza->isIq() && stanza->isRequest() && stanza->to().isDomain()) {
+        dispatchIq(*this, host, Addressee::Host, stanza, std::move(hold));
+        return;
+    }
+    if (stanza->isIq() || stanza->isMessage())
+        refuse(*stanza, {Condition::ServiceUnavailable, "Nobody here serves this."});
+}
+
+void Shard::drop(const Jid& bare) {
+    Account* account = loaded(bare.bareText());
+    if (!account) return;
+    while (!account->sessions().empty())
+        account->sessions().back()->end(
+            {.condition = StreamCondition::NotAuthorized, .text = "The account was removed."});
+    accounts_.erase(account->jid().text());
+    accountsLoaded.add(-1);
+}
+
+void Shard::eachAccount(const std::function<void(Account&)>& visit) {
+    for (auto& [key, account] : accounts_) visit(*account);
+}
+
+void Shard::refuse(const Stanza& stanza, const StanzaError& error) {
+    const bool mayBeAnswered =
+        !stanza.isError() && stanza.type() != StanzaType::Result && !stanza.from().empty();
+    if (mayBeAnswered) server_.route(stanza.error(error));
+}
+
+void Shard::startUnloading() {
+    if (unloading_) return;
+    unloading_ = executor_.after(unloadEvery, [this] { unloadIdle(); });
+}
+
+void Shard::unloadIdle() {
+    const auto before = executor_.now() - unloadAfter;
+    const auto removed = std::erase_if(accounts_, [before](const auto& entry) {
+        return entry.second->isIdle() && entry.second->lastUsed() < before;
+    });
+    accountsLoaded.add(-std::int64_t(removed));
+    unloading_ = {};
+    if (!accounts_.empty()) startUnloading();
+}
+
+}  // namespace epode

@@ -1,0 +1,47 @@
+// State that somebody else keeps with an account or a session: one typed slot for each type.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace epode {
+
+class StateSlots {
+public:
+    // The slot's value, made when it is asked for the first time.
+    template <typename T>
+    T& get() {
+        if (T* found = find<T>()) return *found;
+        slots_.emplace_back(key<T>(), Holder{new T{}, [](void* value) { delete static_cast<T*>(value); }});
+        return *static_cast<T*>(slots_.back().second.get());
+    }
+
+    template <typename T>
+    T* find() const {
+        for (const auto& [slotKey, value] : slots_)
+            if (slotKey == key<T>()) return static_cast<T*>(value.get());
+        return nullptr;
+    }
+
+    template <typename T>
+    void drop() {
+        std::erase_if(slots_, [](const auto& slot) { return slot.first == key<T>(); });
+    }
+    // For the unloading of a plugin: the slots of the types it has named.
+    void drop(const void* typeKey) {
+        std::erase_if(slots_, [typeKey](const auto& slot) { return slot.first == typeKey; });
+    }
+
+    template <typename T>
+    static const void* key() {
+        static const char address = 0;
+        return &address;
+    }
+
+private:
+    using Holder = std::unique_ptr<void, void (*)(void*)>;
+    std::vector<std::pair<const void*, Holder>> slots_;
+};
+
+}  // namespace epode

@@ -1,0 +1,10 @@
+#include "route/stream_management.h"
+
+namespace epode {
+
+void StreamManagement::push(Unacknowledged entry) {
+    queueCost_ += entry.stanza->cost() + entry.insertion.size();
+    queue_.push_back(std::move(entry));
+}
+
+}  // namespace epode

@@ -1,0 +1,270 @@
+#include "store/account_store.h"
+
+namespace epode {
+
+namespace {
+
+constexpr Migration accountMigrations[] = {
+    {"store.account", 1, "accounts and their keys", R"(
+        CREATE TABLE account(
+            id {id},
+            jid {text} NOT NULL UNIQUE,
+            domain {text} NOT NULL,
+            is_disabled {bigint} NOT NULL,
+            created_at {bigint} NOT NULL,
+            last_login_at {bigint},
+            last_activity_at {bigint});
+        CREATE INDEX account_by_domain ON account(domain, jid);
+        CREATE TABLE credential(
+            account {bigint} NOT NULL,
+            hash {text} NOT NULL,
+            salt {blob} NOT NULL,
+            iterations {bigint} NOT NULL,
+            stored_key {blob} NOT NULL,
+            server_key {blob} NOT NULL,
+            PRIMARY KEY(account, hash)) {clustered};
+        CREATE TABLE account_removal(account {bigint} PRIMARY KEY);
+    )"},
+};
+
+// Rows of one account that go in one transaction while it is removed.
+constexpr std::int64_t rowsPerStep = 2000;
+
+std::string_view domainOf(std::string_view jid) {
+    const auto at = jid.find('@');
+    return at == std::string_view::npos ? jid : jid.substr(at + 1);
+}
+
+std::optional<AccountId> findAccount(SqlConnection& connection, std::string_view jid) {
+    std::optional<AccountId> found;
+    connection.run("SELECT id FROM account WHERE jid = ?1", {jid},
+                   [&](const SqlRow& row) { found = row.integer(0); });
+    return found;
+}
+
+void insertKeys(SqlConnection& connection, AccountId account, const std::vector<StoredKeys>& keys) {
+    for (const auto& entry : keys) {
+        connection.run("INSERT INTO credential VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+                       {account, entry.hash, Blob{entry.salt}, entry.iterations,
+                        Blob{entry.storedKey}, Blob{entry.serverKey}});
+    }
+}
+
+std::optional<WallTime> timeAt(const SqlRow& row, int column) {
+    if (row.isNull(column)) return std::nullopt;
+    return fromMilliseconds(row.integer(column));
+}
+
+constexpr std::string_view summaryColumns =
+    "id, jid, is_disabled, created_at, last_login_at, last_activity_at";
+
+AccountSummary readSummary(const SqlRow& row) {
+    AccountSummary summary;
+    summary.account = row.integer(0);
+    summary.jid = row.text(1);
+    summary.isDisabled = row.integer(2) != 0;
+    summary.created = fromMilliseconds(row.integer(3));
+    summary.lastLogin = timeAt(row, 4);
+    summary.lastActivity = timeAt(row, 5);
+    return summary;
+}
+
+// One statement for all notes of a commit.
+template <typename Note>
+auto noteWith(std::string_view sql) {
+    return [sql, values = std::vector<SqlValue>{}](SqlConnection& connection,
+                                                   std::span<Note> notes) mutable {
+        values.clear();
+        for (const Note& note : notes) {
+            values.emplace_back(note.account);
+            values.emplace_back(toMilliseconds(note.when));
+        }
+        connection.runMany(sql, 2, values);
+    };
+}
+
+}  // namespace
+
+std::span<const Migration> AccountStore::migrations() { return accountMigrations; }
+
+AccountStore::AccountStore(Database& database)
+    : database_{database},
+      tables_{{"credential"}},
+      logins_{database, {noteWith<Note>("UPDATE account SET last_login_at = ?2 WHERE id = ?1")}},
+      activities_{database,
+                  {noteWith<Note>("UPDATE account SET last_activity_at = ?2 WHERE id = ?1")}} {}
+
+void AccountStore::addTable(AccountTable table) { tables_.push_back(table); }
+
+Task<std::optional<AccountId>> AccountStore::create(std::string jid, std::vector<StoredKeys> keys,
+                                                    WallTime now) {
+    auto work = [jid = std::move(jid), keys = std::move(keys), now](SqlConnection& connection) {
+        std::optional<AccountId> made;
+        connection.run(
+            "INSERT INTO account(jid, domain, is_disabled, created_at) VALUES(?1, ?2, 0, ?3) "
+            "ON CONFLICT DO NOTHING RETURNING id",
+            {jid, domainOf(jid), toMilliseconds(now)},
+            [&](const SqlRow& row) { made = row.integer(0); });
+        if (made) insertKeys(connection, *made, keys);
+        return made;
+    };
+    return database_.write(std::move(work));
+}
+
+Task<bool> AccountStore::setCredentials(std::string jid, std::vector<StoredKeys> keys) {
+    auto work = [jid = std::move(jid), keys = std::move(keys)](SqlConnection& connection) {
+        const auto account = findAccount(connection, jid);
+        if (!account) return false;
+        connection.run("DELETE FROM credential WHERE account = ?1", {*account});
+        insertKeys(connection, *account, keys);
+        return true;
+    };
+    return database_.write(std::move(work));
+}
+
+Task<std::optional<AccountCredentials>> AccountStore::credentials(std::string jid) {
+    auto work = [jid = std::move(jid)](SqlConnection& connection) {
+        std::optional<AccountCredentials> found;
+        connection.run(
+            "SELECT a.id, a.is_disabled, c.hash, c.salt, c.iterations, c.stored_key, c.server_key "
+            "FROM account a LEFT JOIN credential c ON c.account = a.id WHERE a.jid = ?1 "
+            "ORDER BY c.hash",
+            {jid}, [&](const SqlRow& row) {
+                if (!found) found.emplace();
+                found->account = row.integer(0);
+                found->isDisabled = row.integer(1) != 0;
+                if (row.isNull(2)) return;
+                StoredKeys keys;
+                keys.hash = row.text(2);
+                keys.salt = row.blob(3);
+                keys.iterations = row.integer(4);
+                keys.storedKey = row.blob(5);
+                keys.serverKey = row.blob(6);
+                found->keys.push_back(std::move(keys));
+            });
+        return found;
+    };
+    return database_.read(std::move(work));
+}
+
+Task<std::optional<AccountId>> AccountStore::find(std::string jid) {
+    auto work = [jid = std::move(jid)](SqlConnection& connection) {
+        return findAccount(connection, jid);
+    };
+    return database_.read(std::move(work));
+}
+
+Task<std::optional<AccountSummary>> AccountStore::summary(std::string jid) {
+    auto work = [jid = std::move(jid)](SqlConnection& connection) {
+        static const std::string sql =
+            "SELECT " + std::string{summaryColumns} + " FROM account WHERE jid = ?1";
+        std::optional<AccountSummary> found;
+        connection.run(sql, {jid}, [&](const SqlRow& row) { found = readSummary(row); });
+        return found;
+    };
+    return database_.read(std::move(work));
+}
+
+Task<bool> AccountStore::setDisabled(std::string jid, bool isDisabled) {
+    auto work = [jid = std::move(jid), isDisabled](SqlConnection& connection) {
+        return connection.run("UPDATE account SET is_disabled = ?2 WHERE jid = ?1",
+                              {jid, std::int64_t{isDisabled}}) != 0;
+    };
+    return database_.write(std::move(work));
+}
+
+Task<bool> AccountStore::remove(std::string jid) {
+    auto work = [jid = std::move(jid)](SqlConnection& connection) {
+        const auto account = findAccount(connection, jid);
+        if (!account) return AccountId{0};
+        connection.run("DELETE FROM account WHERE id = ?1", {*account});
+        connection.run("INSERT INTO account_removal VALUES(?1)", {*account});
+        return *account;
+    };
+    auto account = co_await database_.write(std::move(work));
+    if (account == 0) co_return false;
+    co_await eraseRows(account);
+    co_return true;
+}
+
+Task<void> AccountStore::finishRemovals() {
+    auto work = [](SqlConnection& connection) {
+        std::vector<AccountId> accounts;
+        connection.run("SELECT account FROM account_removal", {},
+                       [&](const SqlRow& row) { accounts.push_back(row.integer(0)); });
+        return accounts;
+    };
+    auto accounts = co_await database_.read(std::move(work));
+    for (const AccountId account : accounts) co_await eraseRows(account);
+}
+
+Task<void> AccountStore::eraseRows(AccountId account) {
+    // One table after the other, in transactions of a bounded size, so that others are not kept
+    // waiting by an archive of years.
+    for (const AccountTable& table : tables_) {
+        const std::string name{table.table};
+        const std::string where = " WHERE " + std::string{table.column} + " = ?1";
+        const std::string key = database_.dialect() == Dialect::Sqlite ? "rowid" : "ctid";
+        const std::string sql = table.isLarge ? "DELETE FROM " + name + " WHERE " + key +
+                                                    " IN (SELECT " + key + " FROM " + name + where +
+                                                    " LIMIT " + std::to_string(rowsPerStep) + ")"
+                                              : "DELETE FROM " + name + where;
+        for (;;) {
+            auto work = [sql, account](SqlConnection& connection) {
+                return connection.run(sql, {account});
+            };
+            auto removed = co_await database_.write(std::move(work));
+            if (!table.isLarge || removed < rowsPerStep) break;
+        }
+    }
+    auto finish = [account](SqlConnection& connection) {
+        connection.run("DELETE FROM account_removal WHERE account = ?1", {account});
+    };
+    co_await database_.write(std::move(finish));
+}
+
+Task<std::vector<AccountSummary>> AccountStore::list(std::string domain, std::string after,
+                                                     std::size_t most) {
+    auto work = [domain = std::move(domain), after = std::move(after),
+                 most](SqlConnection& connection) {
+        static const std::string ofAll = "SELECT " + std::string{summaryColumns} +
+                                         " FROM account WHERE jid > ?1 ORDER BY jid LIMIT ?2";
+        static const std::string ofDomain =
+            "SELECT " + std::string{summaryColumns} +
+            " FROM account WHERE domain = ?3 AND jid > ?1 ORDER BY jid LIMIT ?2";
+        std::vector<AccountSummary> found;
+        auto keep = [&](const SqlRow& row) { found.push_back(readSummary(row)); };
+        const auto limit = static_cast<std::int64_t>(most);
+        if (domain.empty()) {
+            connection.run(ofAll, {after, limit}, keep);
+        } else {
+            connection.run(ofDomain, {after, limit, domain}, keep);
+        }
+        return found;
+    };
+    return database_.read(std::move(work));
+}
+
+Task<std::int64_t> AccountStore::count(std::string domain) {
+    auto work = [domain = std::move(domain)](SqlConnection& connection) {
+        std::int64_t count = 0;
+        auto keep = [&](const SqlRow& row) { count = row.integer(0); };
+        if (domain.empty()) {
+            connection.run("SELECT count(*) FROM account", {}, keep);
+        } else {
+            connection.run("SELECT count(*) FROM account WHERE domain = ?1", {domain}, keep);
+        }
+        return count;
+    };
+    return database_.read(std::move(work));
+}
+
+void AccountStore::noteLogin(Executor& executor, AccountId account, WallTime when) {
+    logins_.add(executor, {account, when}, sizeof(Note), {});
+}
+
+void AccountStore::noteActivity(Executor& executor, AccountId account, WallTime when) {
+    activities_.add(executor, {account, when}, sizeof(Note), {});
+}
+
+}  // namespace epode

@@ -1,0 +1,103 @@
+// Accounts: who there is, with what proof of a password, and since when.
+//
+// An account is known by a number that is never used again, also after it was removed; all other
+// stores keep their rows under it. Addresses are bare and prepared ("juliet@capulet.example").
+#pragma once
+
+#include "core/time.h"
+#include "store/database.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace epode {
+
+using AccountId = std::int64_t;
+
+// What a server keeps of a password for one hash of SCRAM (RFC 5802, 3).
+struct StoredKeys {
+    std::string hash;  // "SHA-256"
+    std::string salt;
+    std::int64_t iterations = 0;
+    std::string storedKey;
+    std::string serverKey;
+    friend bool operator==(const StoredKeys&, const StoredKeys&) = default;
+};
+
+struct AccountCredentials {
+    AccountId account = 0;
+    bool isDisabled = false;
+    std::vector<StoredKeys> keys;  // by name of the hash
+};
+
+struct AccountSummary {
+    AccountId account = 0;
+    std::string jid;
+    bool isDisabled = false;
+    WallTime created{};
+    std::optional<WallTime> lastLogin;
+    std::optional<WallTime> lastActivity;
+};
+
+// A table whose rows belong to accounts: what is kept in it goes away with its account. The store
+// of the table declares it; `column` holds the account's number.
+struct AccountTable {
+    std::string_view table;
+    std::string_view column = "account";
+    bool isLarge = false;  // may hold so many rows of one account that they go in steps
+};
+
+// No call blocks the loop. All throw StoreUnavailable when the database does not answer. What
+// writes is durable once its task is done.
+class AccountStore {
+public:
+    explicit AccountStore(Database& database);
+
+    static std::span<const Migration> migrations();
+
+    // Makes an account; nothing when the address is taken.
+    Task<std::optional<AccountId>> create(std::string jid, std::vector<StoredKeys> keys,
+                                          WallTime now);
+    // Replaces all keys. False when there is no such account.
+    Task<bool> setCredentials(std::string jid, std::vector<StoredKeys> keys);
+    Task<std::optional<AccountCredentials>> credentials(std::string jid);
+    Task<std::optional<AccountId>> find(std::string jid);
+    Task<std::optional<AccountSummary>> summary(std::string jid);
+    // Disabled accounts keep everything, but nobody logs in. False when there is no such account.
+    Task<bool> setDisabled(std::string jid, bool isDisabled);
+
+    // Removes the account and its rows in all tables that were declared with `addTable`. The
+    // address is free at once; what may be large goes in steps, which `finishRemovals` takes up
+    // again after a crash. False when there is no such account.
+    Task<bool> remove(std::string jid);
+    // At start: completes removals that were interrupted.
+    Task<void> finishRemovals();
+    // Before the first account is removed.
+    void addTable(AccountTable table);
+
+    // At most `most` accounts of a domain (empty: of all), after the address `after`, by address.
+    Task<std::vector<AccountSummary>> list(std::string domain, std::string after, std::size_t most);
+    Task<std::int64_t> count(std::string domain);
+
+    // Cheap, and not awaited: committed with what else comes.
+    void noteLogin(Executor& executor, AccountId account, WallTime when);
+    void noteActivity(Executor& executor, AccountId account, WallTime when);
+
+private:
+    struct Note {
+        AccountId account;
+        WallTime when;
+    };
+
+    Task<void> eraseRows(AccountId account);
+
+    Database& database_;
+    std::vector<AccountTable> tables_;
+    RowChannel<Note> logins_;
+    RowChannel<Note> activities_;
+};
+
+}  // namespace epode

@@ -1,0 +1,90 @@
+#include "store/keyed_store.h"
+
+namespace epode {
+
+namespace {
+
+constexpr Migration keyedMigrations[] = {
+    {"store.keyed", 1, "values of plugins by account and key", R"(
+        CREATE TABLE keyed(
+            component {text} NOT NULL,
+            account {bigint} NOT NULL,
+            name {text} NOT NULL,
+            value {blob} NOT NULL,
+            PRIMARY KEY(account, component, name));
+    )"},
+};
+
+constexpr AccountTable tables[] = {{"keyed"}};
+
+void putOne(SqlConnection& connection, std::string_view component, AccountId account,
+            std::string_view key, std::string_view value) {
+    connection.run(
+        "INSERT INTO keyed VALUES(?1, ?2, ?3, ?4) ON CONFLICT(account, component, name) "
+        "DO UPDATE SET value = excluded.value",
+        {component, account, key, Blob{value}});
+}
+
+}  // namespace
+
+std::span<const Migration> KeyedStore::migrations() { return keyedMigrations; }
+std::span<const AccountTable> KeyedStore::accountTables() { return tables; }
+
+KeyedStore::KeyedStore(Database& database, std::string component)
+    : database_{database}, component_{std::move(component)} {}
+
+Task<std::optional<std::string>> KeyedStore::get(AccountId account, std::string key) {
+    auto work = [component = component_, account, key = std::move(key)](SqlConnection& connection) {
+        std::optional<std::string> value;
+        connection.run(
+            "SELECT value FROM keyed WHERE account = ?1 AND component = ?2 AND name = ?3",
+            {account, component, key}, [&](const SqlRow& row) { value = row.blob(0); });
+        return value;
+    };
+    return database_.read(std::move(work));
+}
+
+Task<KeyedStore::Values> KeyedStore::list(AccountId account, std::string prefix) {
+    auto work = [component = component_, account,
+                 prefix = std::move(prefix)](SqlConnection& connection) {
+        Values values;
+        connection.run(
+            "SELECT name, value FROM keyed WHERE account = ?1 AND component = ?2 AND name >= ?3 "
+            "ORDER BY name",
+            {account, component, prefix}, [&](const SqlRow& row) {
+                if (!row.text(0).starts_with(prefix)) return;
+                values.emplace_back(row.text(0), row.blob(1));
+            });
+        return values;
+    };
+    return database_.read(std::move(work));
+}
+
+Task<void> KeyedStore::put(AccountId account, std::string key, std::string value) {
+    auto work = [component = component_, account, key = std::move(key),
+                 value = std::move(value)](SqlConnection& connection) {
+        putOne(connection, component, account, key, value);
+    };
+    return database_.write(std::move(work));
+}
+
+Task<void> KeyedStore::putAll(AccountId account, Values values) {
+    auto work = [component = component_, account,
+                 values = std::move(values)](SqlConnection& connection) {
+        for (const auto& [key, value] : values) {
+            putOne(connection, component, account, key, value);
+        }
+    };
+    return database_.write(std::move(work));
+}
+
+Task<bool> KeyedStore::remove(AccountId account, std::string key) {
+    auto work = [component = component_, account, key = std::move(key)](SqlConnection& connection) {
+        return connection.run(
+                   "DELETE FROM keyed WHERE account = ?1 AND component = ?2 AND name = ?3",
+                   {account, component, key}) != 0;
+    };
+    return database_.write(std::move(work));
+}
+
+}  // namespace epode

@@ -1,0 +1,192 @@
+// From login to the session: resource binding (RFC 6120, 7) and resumption (XEP-0198, 5).
+#include "core/log.h"
+#include "core/namespaces.h"
+#include "core/random.h"
+#include "route/account.h"
+#include "route/server.h"
+#include "route/session.h"
+#include "route/shard.h"
+#include "stream/client_login.h"
+#include "stream/client_stream.h"
+#include "stream/client_streams.h"
+
+#include <charconv>
+
+namespace epode {
+
+namespace {
+
+const Log streamLog{"stream"};
+
+// How often, and how many times, resumption looks whether everything is stored that the client had
+// sent: five seconds at most.
+constexpr auto safeCheck = std::chrono::milliseconds{2};
+constexpr int safeChecksMax = 2500;
+
+}  // namespace
+
+void ClientStream::receiveBeforeSession(Document element) {
+    if (!isAuthenticated()) {
+        login_->receive(std::move(element));
+        return;
+    }
+    if (element->is("resume", ns::streamManagement)) {
+        resume(*element);
+        return;
+    }
+    if (element->ns() == ns::streamManagement) {
+        failManagement(Condition::UnexpectedRequest, "Bind a resource first.");
+        return;
+    }
+    auto problem = Stanza::Problem::None;
+    const auto stanza = Stanza::fromDocument(std::move(element), {}, problem);
+    const Element* payload = stanza && stanza->isIq() ? stanza->payload() : nullptr;
+    const bool isBinding = payload && payload->is("bind", ns::bind) &&
+                           stanza->type() == StanzaType::Set && problem == Stanza::Problem::None;
+    if (!isBinding) {
+        end({.condition = StreamCondition::NotAuthorized,
+             .text = "Bind a resource before anything else."});
+        return;
+    }
+    bind(*stanza, *payload);
+}
+
+void ClientStream::bind(const Stanza& request, const Element& bind) {
+    std::string wanted{bind.childText("resource")};
+    if (!wanted.empty() && !authenticated_.withResource(wanted)) {
+        request.error({Condition::BadRequest, "This resource is no valid one."})->write(output(), ns::client);
+        wantFlush();
+        return;
+    }
+    hold();
+    StanzaPtr kept = request.copy();
+    std::weak_ptr<ClientLogin> alive = login_;
+    shard().withAccount(
+        authenticated_,
+        [this, alive, wanted, kept](Account* account) {
+            if (alive.expired() || phase_ == Phase::Over) return;
+            if (!account) {
+                end({.condition = StreamCondition::NotAuthorized, .text = "The account was removed."});
+                return;
+            }
+            bindTo(*account, wanted, kept);
+        },
+        [this, alive] {
+            if (alive.expired()) return;
+            end({.condition = StreamCondition::InternalServerError,
+                 .text = "The server can't reach its storage at the moment; try again later."});
+        });
+}
+
+void ClientStream::bindTo(Account& account, std::string_view wanted, StanzaPtr request) {
+    const Jid full =
+        *authenticated_.withResource(wanted.empty() ? std::string_view{randomId(10)} : wanted);
+    if (Session* before = account.session(full.resource())) {
+        // The newer connection wins (RFC 6120, 7.7.2.2): the old one is most often dead.
+        before->end({.condition = StreamCondition::Conflict,
+                     .text = "Another connection has taken this resource."});
+    }
+    if (account.sessions().size() >= std::size_t(streams_->limits(host_->domain()).resourcesMax)) {
+        request->error({ErrorType::Wait, Condition::ResourceConstraint,
+                        "This account has too many sessions."})
+            ->write(output(), ns::client);
+        wantFlush();
+        proceed();
+        return;
+    }
+    Session& session = account.bind(full);
+    Document answer{"bind", ns::bind};
+    answer->addWithText("jid", full.text());
+    request->result(*answer)->write(output(), ns::client);
+    wantFlush();
+    begin(session);
+
+    SessionEvent event{session};
+    host_->services().sessionBound.run(event);
+    proceed();
+}
+
+// The session carries on with this stream.
+void ClientStream::begin(Session& session) {
+    session_ = &session;
+    session.attach(*this);
+    phase_ = Phase::Session;
+    xml_.setLimits(streams_->limits(host_->domain()).afterLogin);
+    transport_->forgetLoginSecrets();
+    login_->leave();
+    login_.reset();
+    streamLog.info("session began", {{"session", session.jid().text()},
+                                     {"address", peerAddress()},
+                                     {"tls", secure_}});
+}
+
+// ---- resumption
+
+void ClientStream::resume(const Element& element) {
+    std::uint32_t h = 0;
+    const std::string_view text = element.get("h");
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), h);
+    std::string smId{element.get("previd")};
+    if (text.empty() || parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || smId.empty()) {
+        failManagement(Condition::BadRequest, "A resumption has 'previd' and a number 'h'.");
+        return;
+    }
+    hold();
+    std::weak_ptr<ClientLogin> alive = login_;
+    shard().withAccount(
+        authenticated_,
+        [this, alive, smId, h](Account* account) {
+            if (!alive.expired() && phase_ != Phase::Over) resumeWith(account, smId, h);
+        },
+        [this, alive] {
+            if (alive.expired()) return;
+            failManagement(Condition::InternalServerError, "The storage can't be reached.");
+            proceed();
+        });
+}
+
+void ClientStream::resumeWith(Account* account, std::string smId, std::uint32_t h) {
+    // An id is looked for among the sessions of the account that has logged in: another account's is
+    // as unknown as one that has expired.
+    Session* session = account ? account->sessionBySmId(smId) : nullptr;
+    if (!session || !session->sm()->isResumable()) {
+        failManagement(Condition::ItemNotFound, "There is no such session, or it has expired.");
+        proceed();
+        return;
+    }
+    if (Outlet* old = session->outlet())
+        old->end({.condition = StreamCondition::Conflict,
+                  .text = "The session was resumed by another connection."});
+    resumeWhenSafe(session->jid(), h, safeChecksMax);
+}
+
+// The client repeats what our `h` does not cover: it has to cover all that we work on already.
+void ClientStream::resumeWhenSafe(const Jid& full, std::uint32_t h, int patience) {
+    Session* session = shard().session(full);
+    if (!session || !session->sm() || session->outlet()) {
+        failManagement(Condition::ItemNotFound, "The session has ended meanwhile.");
+        proceed();
+        return;
+    }
+    if (session->sm()->inbound().unsafe() > 0 && patience > 0) {
+        login_->timer = shard().executor().after(safeCheck, [this, full, h, patience] {
+            resumeWhenSafe(full, h, patience - 1);
+        });
+        return;
+    }
+    if (!acknowledge(*session, h)) return;
+    StreamManagement& sm = *session->sm();
+    std::string& out = output();
+    out.append("<resumed xmlns='urn:xmpp:sm:3' previd='");
+    escapeAttribute(out, sm.id());
+    out.append("' h='").append(std::to_string(sm.inbound().safe())).append("'/>");
+    wantFlush();
+    sm.expiry = {};
+    begin(*session);
+    session->resend();
+    SessionEvent event{*session};
+    host_->services().sessionResumed.run(event);
+    proceed();
+}
+
+}  // namespace epode

@@ -1,0 +1,321 @@
+#include "stream/client_stream.h"
+
+#include "core/log.h"
+#include "core/metric.h"
+#include "core/namespaces.h"
+#include "core/random.h"
+#include "route/host.h"
+#include "route/server.h"
+#include "route/session.h"
+#include "route/shard.h"
+#include "stream/client_login.h"
+#include "stream/client_streams.h"
+
+namespace epode {
+
+namespace {
+
+const Log streamLog{"stream"};
+Counter streamErrors{"epode_client_stream_errors_total", "Client streams that we ended with an error"};
+
+// What may wait while one step of the negotiation is in progress; clients have no reason to send more.
+constexpr std::size_t inputWhileBusyMax = 64 * 1024;
+
+}  // namespace
+
+ClientStream::ClientStream(ClientStreams& streams, std::unique_ptr<Transport> transport,
+                           bool directTls)
+    : streams_{&streams},
+      transport_{std::move(transport)},
+      xml_{streams.shard().parsers(), streams.limits({}).beforeLogin},
+      login_{std::make_shared<ClientLogin>(*this)},
+      lastInput_{streams.shard().executor().now()},
+      allowance_{streams.limits({}).bytesBurst},
+      allowanceAt_{lastInput_} {
+    transport_->setUser(*this);
+    if (directTls) transport_->startTls(*streams.tls());
+}
+
+ClientStream::~ClientStream() {
+    if (login_) login_->streamGone();
+}
+
+Shard& ClientStream::shard() const { return streams_->shard(); }
+
+std::string_view ClientStream::streamNs() const { return ns::client; }
+
+// ---- bytes
+
+void ClientStream::onData(std::string_view bytes) {
+    lastInput_ = shard().executor().now();
+    pinged_ = {};
+    if (phase_ == Phase::Over) return;
+    if (!isWithinRate(bytes.size())) transport_->pauseReading();
+    if (busy_) {
+        if (input_.size() + bytes.size() > inputWhileBusyMax) {
+            end({.condition = StreamCondition::PolicyViolation,
+                 .text = "Too much was sent before the last step was answered."});
+            return;
+        }
+        input_.append(bytes);
+        return;
+    }
+    process(bytes);
+}
+
+void ClientStream::process(std::string_view input) {
+    while (phase_ != Phase::Over && !busy_) {
+        switch (xml_.next(input)) {
+            case XmlStream::Event::NeedMore: return;
+            case XmlStream::Event::Header: receiveHeader(); break;
+            case XmlStream::Event::Element:
+                receiveElement();
+                if (std::exchange(dropInput_, false)) return;
+                break;
+            case XmlStream::Event::Close: closeByPeer(); return;
+            case XmlStream::Event::Failure: end(xml_.error()); return;
+        }
+    }
+    if (phase_ != Phase::Over) input_.assign(input);
+}
+
+void ClientStream::proceed() {
+    if (moving_) return;  // it goes on at its new place
+    busy_ = false;
+    std::string waiting;
+    waiting.swap(input_);
+    if (!waiting.empty()) process(waiting);
+}
+
+bool ClientStream::isWithinRate(std::size_t bytes) {
+    const ClientLimits& limits = streams_->limits(host_ ? host_->domain() : std::string_view{});
+    if (limits.bytesPerSecond <= 0) return true;
+    const double elapsed = std::chrono::duration<double>(lastInput_ - allowanceAt_).count();
+    allowance_ = std::min(limits.bytesBurst, allowance_ + elapsed * limits.bytesPerSecond);
+    allowanceAt_ = lastInput_;
+    allowance_ -= double(bytes);
+    if (allowance_ >= 0) return true;
+    const auto wait = std::chrono::duration<double>(-allowance_ / limits.bytesPerSecond);
+    rateTimer_ = shard().executor().after(std::chrono::duration_cast<Duration>(wait),
+                                          [this] { transport_->resumeReading(); });
+    return false;
+}
+
+void ClientStream::onSecured() {
+    secure_ = true;
+    login_->secured();
+}
+
+// ---- headers and features
+
+void ClientStream::receiveHeader() {
+    const StreamHeader& header = xml_.header();
+    if (header.defaultNs != ns::client) {
+        end({.condition = StreamCondition::InvalidNamespace,
+             .text = "A client's stream has the default namespace jabber:client."});
+        return;
+    }
+    if (!header.version.starts_with("1.")) {
+        end({.condition = StreamCondition::UnsupportedVersion,
+             .text = "This server speaks XMPP 1.0; the stream header has to say version='1.0'."});
+        return;
+    }
+    const auto to = Jid::parse(header.to);
+    if (header.to.empty() || !to || !to->isDomain()) {
+        end({.condition = header.to.empty() ? StreamCondition::ImproperAddressing
+                                            : StreamCondition::HostUnknown,
+             .text = "The stream header has to name the domain that it is for ('to')."});
+        return;
+    }
+    Host* host = shard().host(to->domain());
+    if (!host || (isAuthenticated() && host->domain() != authenticated_.domain())) {
+        end({.condition = StreamCondition::HostUnknown,
+             .text = "This server doesn't serve the domain " + to->text() + "."});
+        return;
+    }
+    host_ = host;
+    phase_ = Phase::Negotiation;
+    sendHeader();
+    sendFeatures();
+}
+
+void ClientStream::sendHeader() {
+    std::string& out = output();
+    out.append("<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
+               "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' xml:lang='en' id='");
+    out.append(randomId()).append("'");
+    const std::string& from = host_ ? host_->domain() : shard().server().hosts().front();
+    out.append(" from='");
+    escapeAttribute(out, from);
+    out.append("'");
+    // Who it is for is told only to who has proved it (RFC 6120, 4.7.2).
+    if (isAuthenticated()) {
+        out.append(" to='");
+        escapeAttribute(out, authenticated_.text());
+        out.append("'");
+    }
+    out.append(">");
+    headerSent_ = true;
+    wantFlush();
+}
+
+void ClientStream::sendFeatures() {
+    Document features{"features", ns::streams};
+    if (!isAuthenticated()) {
+        login_->addFeatures(*features);
+    } else {
+        features->add("bind", ns::bind);
+        features->add("sm", ns::streamManagement);
+    }
+    // XEP-0478.
+    const ClientLimits& limits = streams_->limits(host_->domain());
+    const XmlLimits& xml = isAuthenticated() ? limits.afterLogin : limits.beforeLogin;
+    Element& advertised = features->add("limits", "urn:xmpp:stream-limits:0");
+    advertised.addWithText("max-bytes", std::to_string(xml.elementBytesMax));
+    const auto idle = std::chrono::duration_cast<std::chrono::seconds>(limits.pingAfter).count();
+    if (isAuthenticated()) advertised.addWithText("idle-seconds", std::to_string(idle));
+
+    FeaturesEvent event{*this, *features};
+    host_->services().features.run(event);
+
+    std::string& out = output();
+    out.append("<stream:features>");
+    for (const Element& feature : features->children()) writeXml(out, feature, ns::client);
+    out.append("</stream:features>");
+    wantFlush();
+}
+
+void ClientStream::restart() {
+    xml_.restart();
+    phase_ = Phase::Header;
+    headerSent_ = false;
+}
+
+// ---- elements
+
+void ClientStream::receiveElement() {
+    if (phase_ != Phase::Session) {
+        receiveBeforeSession(xml_.takeElement());
+        return;
+    }
+    // The text between the tags lives in the document's arena: it is taken before the document is.
+    const std::string_view inner = xml_.innerText();
+    Document element = xml_.takeElement();
+    if (element->ns() == ns::client) {
+        auto problem = Stanza::Problem::None;
+        auto stanza = Stanza::fromDocument(std::move(element), inner, problem);
+        switch (problem) {
+            case Stanza::Problem::None:
+            case Stanza::Problem::BadFrom:  // replaced anyway
+                session_->receive(std::move(stanza));
+                return;
+            case Stanza::Problem::BadTo: session_->refuse(std::move(stanza),
+                    {Condition::JidMalformed, "The address in 'to' is not valid."});
+                return;
+            case Stanza::Problem::BadType: session_->refuse(std::move(stanza),
+                    {Condition::BadRequest, "The type of this stanza is unknown."});
+                return;
+            case Stanza::Problem::NoId: session_->refuse(std::move(stanza),
+                    {Condition::BadRequest, "An iq needs an id."});
+                return;
+            case Stanza::Problem::NotAStanza:
+                end({.condition = StreamCondition::UnsupportedStanzaType,
+                     .text = "Only message, presence and iq are stanzas."});
+                return;
+        }
+        return;
+    }
+    if (element->ns() == ns::streamManagement) {
+        receiveManagement(*element);
+        return;
+    }
+    if (element->ns() == ns::streams && element->name() == "error") {
+        over("stream error by the client", false);
+        return;
+    }
+    end({.condition = StreamCondition::UnsupportedStanzaType,
+         .text = "The element " + std::string{element->name()} + " is not expected here."});
+}
+
+void ClientStream::moveTo(Shard& home) {
+    hold();
+    rateTimer_ = {};
+    moving_ = true;
+    streams_->move(*this, home.number(), [](ClientStream& stream) {
+        stream.moving_ = false;
+        stream.login_->arrive();
+        stream.transport_->resumeReading();
+        stream.proceed();
+    });
+}
+
+// ---- the end
+
+void ClientStream::closeByPeer() {
+    if (!closing_) {
+        output().append("</stream:stream>");
+        wantFlush();
+    }
+    over("closed by the client", true);
+}
+
+void ClientStream::end(const StreamError& error) {
+    if (phase_ == Phase::Over) return;
+    if (!headerSent_) sendHeader();
+    closing_ = true;
+    // An error without a condition is none: the stream just closes.
+    if (!error.text.empty() || error.condition != StreamCondition::UndefinedCondition) {
+        output().append(error.toXml());
+        streamErrors.add();
+        streamLog.info("stream ended", {{"condition", toText(error.condition)},
+                                        {"text", error.text},
+                                        {"account", authenticated_.text()},
+                                        {"address", peerAddress()}});
+    }
+    output().append("</stream:stream>");
+    wantFlush();
+    over(toText(error.condition), false);
+}
+
+// The stream is no more; the session decides what becomes of it. `cleanly`: the client has closed it.
+void ClientStream::over(std::string_view reason, bool cleanly) {
+    if (phase_ == Phase::Over) return;
+    phase_ = Phase::Over;
+    rateTimer_ = {};
+    transport_->closeGracefully();
+    streamLog.debug("stream over", {{"account", authenticated_.text()}, {"reason", reason}});
+    if (Session* session = std::exchange(session_, nullptr))
+        if (session->outlet() == this) session->detach(cleanly);
+}
+
+void ClientStream::onClosed(std::string_view reason) {
+    if (phase_ != Phase::Over) {
+        phase_ = Phase::Over;
+        rateTimer_ = {};
+        streamLog.debug("connection lost", {{"account", authenticated_.text()}, {"reason", reason}});
+        if (Session* session = std::exchange(session_, nullptr))
+            if (session->outlet() == this) session->detach(false);
+    }
+    streams_->release(*this);
+}
+
+void ClientStream::checkActivity(SteadyTime now) {
+    if (phase_ != Phase::Session) return;
+    const ClientLimits& limits = streams_->limits(host_->domain());
+    if (pinged_ != SteadyTime{}) {
+        if (now - pinged_ < limits.pingTimeout) return;
+        end({.condition = StreamCondition::ConnectionTimeout, .text = "A ping was not answered."});
+        return;
+    }
+    if (now - lastInput_ < limits.pingAfter) return;
+    pinged_ = now;
+    if (session_->sm()) {
+        session_->requestAck();
+        return;
+    }
+    auto ping = Stanza::iq(StanzaType::Get, host_->jid(), session_->jid(), "ping-" + randomId());
+    ping->edit().add("ping", "urn:xmpp:ping");
+    session_->write(ping, {});
+}
+
+}  // namespace epode

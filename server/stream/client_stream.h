@@ -1,0 +1,119 @@
+// A client's XML stream (RFC 6120, 4): from the first header over TLS, SASL and resource binding to
+// the session, whose stanzas it then carries.
+#pragma once
+
+#include "core/stanza.h"
+#include "core/xml_stream.h"
+#include "net/transport.h"
+#include "route/outlet.h"
+#include "route/stream_facts.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace epode {
+
+class Account;
+class ClientLogin;
+class ClientStreams;
+class Session;
+
+class ClientStream final : public TransportUser, public Outlet, public StreamFacts {
+public:
+    ClientStream(ClientStreams& streams, std::unique_ptr<Transport> transport, bool directTls);
+    ~ClientStream() override;
+
+    // TransportUser
+    void onData(std::string_view bytes) override;
+    void onSecured() override;
+    void onClosed(std::string_view reason) override;
+
+    // Outlet: what the session writes to.
+    std::string& output() override { return transport_->output(); }
+    void wantFlush() override { transport_->wantFlush(); }
+    std::string_view streamNs() const override;
+    std::size_t unsentBytes() const override { return transport_->unsentBytes(); }
+    void end(const StreamError& error) override;
+
+    // StreamFacts: what plugins see of it.
+    Host& host() const override { return *host_; }
+    Shard& shard() const override;
+    bool isSecure() const override { return secure_; }
+    bool isAuthenticated() const override { return !authenticated_.empty(); }
+    std::string peerAddress() const override { return transport_->peerAddress(); }
+
+    // Called now and then: pings who is silent, ends who doesn't answer.
+    void checkActivity(SteadyTime now);
+
+private:
+    friend class ClientLogin;
+    friend class ClientStreams;
+
+    // What the stream can be given next.
+    enum class Phase : std::uint8_t {
+        Header,       // a stream header
+        Negotiation,  // TLS, SASL, binding, resumption
+        Session,      // stanzas
+        Over,
+    };
+
+    void process(std::string_view input);
+    void receiveHeader();
+    void receiveElement();
+    void receiveStanza(Document element);
+    void sendHeader();
+    void sendFeatures();
+    void restart();
+
+    // Input is kept back while something that has to come first is waited for.
+    void hold() { busy_ = true; }
+    void proceed();
+
+    void moveTo(Shard& home);
+    void closeByPeer();
+    void over(std::string_view reason, bool cleanly);
+    bool isWithinRate(std::size_t bytes);
+
+    // Negotiation after login (client_binding.cpp).
+    void receiveBeforeSession(Document element);
+    void bind(const Stanza& request, const Element& bind);
+    void bindTo(Account& account, std::string_view wanted, StanzaPtr request);
+    void resume(const Element& element);
+    void resumeWith(Account* account, std::string smId, std::uint32_t h);
+    void resumeWhenSafe(const Jid& full, std::uint32_t h, int patience);
+    void begin(Session& session);
+
+    // Stream management (client_sm.cpp).
+    void receiveManagement(const Element& element);
+    void enableManagement(const Element& element);
+    void failManagement(Condition condition, std::string_view text);
+    bool acknowledge(Session& session, std::uint32_t h);
+
+    ClientStreams* streams_;
+    std::unique_ptr<Transport> transport_;
+    XmlStream xml_;
+    Host* host_ = nullptr;
+    Session* session_ = nullptr;
+    // Until the session begins. Whoever waits for something meanwhile keeps a weak pointer, and finds
+    // out by it that the stream is gone.
+    std::shared_ptr<ClientLogin> login_;
+    Jid authenticated_;                   // bare; empty before
+    std::string input_;                   // what came while `busy_`
+    SteadyTime lastInput_;
+    SteadyTime pinged_{};
+    double allowance_ = 0;  // bytes that may come at once
+    SteadyTime allowanceAt_;
+    Timer rateTimer_;
+    Phase phase_ = Phase::Header;
+    bool secure_ = false;
+    bool busy_ = false;
+    bool headerSent_ = false;
+    bool dropInput_ = false;  // the rest of this read came before TLS
+    bool moving_ = false;     // between two shards
+    bool closing_ = false;
+};
+
+}  // namespace epode

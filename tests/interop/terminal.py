@@ -1,0 +1,58 @@
+"""A program in a terminal (tmux) that a test types into and reads from, polling with a deadline."""
+import asyncio
+import os
+import re
+import subprocess
+import time
+
+import support
+
+
+class Terminal:
+    def __init__(self, command, environment=None):
+        support.need("tmux")
+        self.socket = os.path.join(support.FOLDER, "tmux")
+        self.environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TERM": "screen",
+                            "HOME": support.FOLDER, **(environment or {})}
+        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", "150", "-y", "50", *command)
+        self.tmux("set-option", "-g", "remain-on-exit", "on")
+
+    def tmux(self, *words):
+        done = subprocess.run(["tmux", "-S", self.socket, *words], env=self.environment, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            raise AssertionError(f"tmux {words[0]}: {done.stderr}")
+        return done.stdout
+
+    def screen(self):
+        return self.tmux("capture-pane", "-p", "-S", "-200")
+
+    def type(self, text):
+        self.tmux("send-keys", "-l", text)
+
+    def key(self, *names):
+        self.tmux("send-keys", *names)
+
+    async def says(self, pattern):
+        """Waits until the screen matches the regular expression; returns the match."""
+        end = time.monotonic() + support.PATIENCE
+        while True:
+            shown = self.screen()
+            match = re.search(pattern, shown, re.M)
+            if match:
+                return match
+            if time.monotonic() > end:
+                raise AssertionError(f"the screen doesn't show /{pattern}/ within {support.PATIENCE} s:\n{shown}")
+            await asyncio.sleep(0.1)  # lint: polls
+
+    async def does(self, line, pattern):
+        """Types a line and waits for what it brings up."""
+        self.type(line)
+        self.key("Enter")
+        return await self.says(pattern)
+
+    def close(self):
+        try:
+            self.tmux("kill-server")
+        except AssertionError:
+            pass

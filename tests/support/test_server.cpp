@@ -1,0 +1,232 @@
+#include "tests/support/test_server.h"
+
+#include "control/config.h"
+#include "core/base64.h"
+#include "core/namespaces.h"
+#include "core/sasl/credentials.h"
+#include "route/presence_options.h"
+#include "route/session_options.h"
+#include "route/shard.h"
+#include "store/open_database.h"
+#include "store/stores.h"
+#include "stream/client_options.h"
+#include "stream/client_stream.h"
+
+#include <stdexcept>
+
+namespace epode {
+
+namespace {
+
+OptionList allOptions(const PluginHost& plugins) {
+    OptionList all;
+    for (const auto& some : {sessionOptions(), presenceOptions(), clientOptions(), pluginHostOptions(), plugins.options()})
+        all.insert(all.end(), some.begin(), some.end());
+    return all;
+}
+
+SettingsPtr readSettings(std::string_view toml, const PluginHost& plugins) {
+    const auto result = readConfig(toml, "test.toml", allOptions(plugins));
+    if (!result.ok()) throw std::runtime_error{result.report()};
+    return result.config->settings;
+}
+
+}  // namespace
+
+// ---- the client
+
+TestClient::TestClient(TestServer& server, SimLinkSettings settings, bool directTls)
+    : server_{server}, xml_{pool_, XmlLimits{.elementBytesMax = 1 << 24, .nodesMax = 1 << 20, .parserBytesMax = 1 << 26}} {
+    auto connection = SimTransport::connect(*server.clientExecutor_, *server.executors_.front(), settings);
+    transport_ = std::move(connection.client);
+    link_ = connection.link;
+    transport_->setUser(*this);
+    server.accept(std::move(connection.server), directTls);
+    if (directTls) static_cast<SimTransport&>(*transport_).startTls("capulet.example");
+    server.run();
+}
+
+TestClient::~TestClient() = default;
+
+TestClient& TestClient::send(std::string_view bytes) {
+    server_.clientExecutor_->post([this, text = std::string{bytes}] {
+        if (!isClosed_) transport_->send(text);
+    });
+    server_.run();
+    return *this;
+}
+
+TestClient& TestClient::sendHeader(std::string_view to) {
+    domain_ = to;
+    xml_.restart();
+    return send("<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
+                "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='" +
+                domain_ + "'>");
+}
+
+void TestClient::onData(std::string_view bytes) {
+    while (!bytes.empty()) {
+        switch (xml_.next(bytes)) {
+            case XmlStream::Event::NeedMore:
+            case XmlStream::Event::Header: break;
+            case XmlStream::Event::Element: {
+                const Document element = xml_.takeElement();
+                const bool isRequest = element->is("r", ns::streamManagement);
+                if (element->is("error", ns::streams)) streamError_ = element->firstChild()->name();
+                if (!isRequest || showsRequests) received_.push_back(toXml(*element, ns::client));
+                break;
+            }
+            case XmlStream::Event::Close: isStreamClosed_ = true; return;
+            case XmlStream::Event::Failure:
+                throw std::logic_error{"the server sent bad XML: " + xml_.error().text};
+        }
+    }
+}
+
+std::string TestClient::next() {
+    if (received_.empty()) return {};
+    auto first = std::move(received_.front());
+    received_.pop_front();
+    return first;
+}
+
+std::vector<std::string> TestClient::all() {
+    std::vector<std::string> taken(received_.begin(), received_.end());
+    received_.clear();
+    return taken;
+}
+
+TestClient& TestClient::forget() {
+    received_.clear();
+    return *this;
+}
+
+std::string TestClient::ask(std::string_view type, std::string_view payload, std::string_view to) {
+    const std::string id = "ask" + std::to_string(++asked_);
+    std::string xml = "<iq type='" + std::string{type} + "' id='" + id + "'";
+    if (!to.empty()) xml += " to='" + std::string{to} + "'";
+    send(xml + ">" + std::string{payload} + "</iq>");
+    for (auto place = received_.begin(); place != received_.end(); ++place) {
+        const auto element = parseXml(*place, ns::client);
+        if (!element || (*element)->name() != "iq" || (*element)->get("id") != id) continue;
+        auto answer = std::move(*place);
+        received_.erase(place);
+        return answer;
+    }
+    return {};
+}
+
+TestClient& TestClient::logIn(std::string_view local, std::string_view password) {
+    const std::string plain = std::string{'\0'} + std::string{local} + '\0' + std::string{password};
+    send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>" + encodeBase64(plain) + "</auth>");
+    return *this;
+}
+
+TestClient& TestClient::bind(std::string_view resource) {
+    sendHeader(domain_);
+    forget();
+    const auto answer = parseXml(ask("set", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>" +
+                                                std::string{resource} + "</resource></bind>"),
+                                 ns::client);
+    if (const Element* bind = answer ? (*answer)->child("bind", ns::bind) : nullptr) jid_ = bind->childText("jid");
+    return *this;
+}
+
+TestClient& TestClient::available(int priority) {
+    return send("<presence><priority>" + std::to_string(priority) + "</priority></presence>");
+}
+
+void TestClient::cut() {
+    link_->cut();
+    server_.run();
+}
+
+// ---- the server
+
+TestServer::TestServer(std::string_view toml, unsigned shards, std::uint64_t seed)
+    : simulation_{seed}, clientExecutor_{&simulation_.addExecutor()}, shards_{shards} {
+    settings_ = readSettings(toml, plugins_);
+    database_ = openDatabase({.location = ":memory:", .threads = ThreadModel::Inline, .sync = Sync::Off});
+    database_->migrate(plugins_.migrations());
+    boot();
+}
+
+TestServer::~TestServer() {
+    clients_.clear();
+    for (auto* executor : executors_) executor->stop();
+    streams_.clear();
+    server_.reset();
+}
+
+void TestServer::boot() {
+    executors_.clear();
+    std::vector<Executor*> executors;
+    for (unsigned i = 0; i < shards_; ++i) {
+        executors_.push_back(&simulation_.addExecutor());
+        executors.push_back(executors_.back());
+    }
+    server_ = std::make_unique<Server>(*database_, workers_, settings_,
+                                       std::vector<std::string>{"capulet.example", "montague.example"}, executors);
+    server_->setSaltSecret("not so secret");
+    plugins_.wire(*server_, *settings_);
+    for (unsigned i = 0; i < shards_; ++i)
+        streams_.push_back(std::make_unique<ClientStreams>(server_->shard(i), streams_, &tls_));
+    run();
+    server_->restore({});
+    run();
+}
+
+void TestServer::accept(std::unique_ptr<Transport> transport, bool directTls) {
+    // SimTransport was made for the first executor.
+    executors_.front()->post([this, directTls, moved = std::move(transport)]() mutable {
+        streams_.front()->accept(std::move(moved), directTls);
+    });
+}
+
+void TestServer::addAccount(std::string_view bare) {
+    auto& accounts = server_->stores().accounts;
+    if (wait(accounts.find(std::string{bare}))) return;
+    std::vector<StoredKeys> keys;
+    // One iteration: tests don't wait for PBKDF2.
+    for (const auto& [hash, name] : {std::pair{Hash::Sha1, "SHA-1"}, std::pair{Hash::Sha256, "SHA-256"}}) {
+        const auto made = *sasl::makeScramKeys(hash, "secret", 1);
+        keys.push_back({name, made.salt, made.iterations, made.storedKey, made.serverKey});
+    }
+    wait(accounts.create(std::string{bare}, std::move(keys), simulation_.wallNow()));
+}
+
+TestClient& TestServer::connect(SimLinkSettings settings, bool directTls) {
+    return *clients_.emplace_back(std::make_unique<TestClient>(*this, settings, directTls));
+}
+
+TestClient& TestServer::login(std::string_view full, bool available) {
+    const Jid jid = Jid::parse(full).value();
+    addAccount(jid.bareText());
+    TestClient& client = connect({}, true);
+    client.sendHeader(jid.domain()).logIn(jid.local()).bind(jid.resource());
+    if (client.jid() != full) throw std::logic_error{"login failed: " + client.next()};
+    if (available) client.available();
+    client.forget();
+    return client;
+}
+
+void TestServer::restart() {
+    bool stopped = false;
+    server_->shutdown([&stopped] { stopped = true; });
+    run();
+    if (!stopped) throw std::logic_error{"the server did not stop"};
+    crash();
+}
+
+void TestServer::crash() {
+    for (auto& client : clients_)
+        if (!client->isClosed_) client->link_->cut();
+    for (auto* executor : executors_) executor->stop();
+    // What the old server's executors still hold must not outlive it.
+    run();
+    streams_.clear();
+    server_.reset();
+    boot();
+}
+
+}  // namespace epode

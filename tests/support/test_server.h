@@ -1,0 +1,146 @@
+// A whole server in the test's own process: virtual time, simulated connections, a database in memory.
+//
+//     TestServer server{"[archive]\ndefault = 'never'"};
+//     auto juliet = server.login("juliet@capulet.example/balcony");
+//     juliet.send("<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>");
+//     CHECK(juliet.next() == "<iq type='result' id='1' …/>");
+#pragma once
+
+#include "core/worker_pool.h"
+#include "core/xml_stream.h"
+#include "net/sim.h"
+#include "net/tls_context.h"
+#include "plugin/plugin_host.h"
+#include "route/server.h"
+#include "store/database.h"
+#include "stream/client_streams.h"
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace epode {
+
+class TestServer;
+
+// A client: sends what it is told to, and keeps what it gets.
+class TestClient : public TransportUser {
+public:
+    TestClient(TestServer& server, SimLinkSettings settings, bool directTls);
+    ~TestClient() override;
+
+    // Bytes, and the server's turns until nothing happens any more.
+    TestClient& send(std::string_view bytes);
+    TestClient& sendHeader(std::string_view to = "capulet.example");
+
+    // The next element that came and was not looked at, as XML; "" when there is none. Stream
+    // management elements of the server (<r/>) are left out unless `showsRequests` is set.
+    std::string next();
+    // Everything that came and was not looked at.
+    std::vector<std::string> all();
+    // Drops what came.
+    TestClient& forget();
+    // Sends an iq and returns its answer, keeping what else came.
+    std::string ask(std::string_view type, std::string_view payload, std::string_view to = {});
+
+    // The way in, step by step as a client goes it; each returns what the server said last.
+    TestClient& logIn(std::string_view local, std::string_view password = "secret");
+    TestClient& bind(std::string_view resource);
+    TestClient& available(int priority = 0);
+
+    const std::string& jid() const { return jid_; }
+    SimLink& link() { return *link_; }
+    bool isClosed() const { return isClosed_; }
+    bool isStreamClosed() const { return isStreamClosed_; }
+    const std::string& streamError() const { return streamError_; }  // "conflict", or ""
+    bool showsRequests = false;
+
+    // Drops the connection without a word.
+    void cut();
+
+    void onData(std::string_view bytes) override;
+    void onSecured() override { isSecured_ = true; }
+    void onClosed(std::string_view reason) override { isClosed_ = true; }
+
+private:
+    friend class TestServer;
+    TestServer& server_;
+    std::unique_ptr<Transport> transport_;
+    std::shared_ptr<SimLink> link_;
+    XmlParserPool pool_;
+    XmlStream xml_;
+    std::deque<std::string> received_;
+    std::string jid_;
+    std::string domain_ = "capulet.example";
+    std::string streamError_;
+    int asked_ = 0;
+    bool isSecured_ = false;
+    bool isClosed_ = false;
+    bool isStreamClosed_ = false;
+};
+
+class TestServer {
+public:
+    // `toml` is the configuration file; the hosts are capulet.example and montague.example.
+    explicit TestServer(std::string_view toml = {}, unsigned shards = 1, std::uint64_t seed = 1);
+    ~TestServer();
+
+    // Accounts are made when they are first used; their password is "secret".
+    void addAccount(std::string_view bare);
+    TestClient& connect(SimLinkSettings settings = {}, bool directTls = false);
+    // Connected, logged in, bound; `available` as well unless it is told not to.
+    TestClient& login(std::string_view full, bool available = true);
+
+    void run() { simulation_.runUntilIdle(); }
+    void advance(Duration duration) { simulation_.advance(duration); }
+    Simulation& simulation() { return simulation_; }
+    SimExecutor& clientExecutor() { return *clientExecutor_; }
+    Server& server() { return *server_; }
+    Database& database() { return *database_; }
+    // Runs a task of a store to its end.
+    template <typename T>
+    T wait(Task<T> task);
+
+    // An orderly stop and start, or a crash: connections end, the database stays.
+    void restart();
+    void crash();
+
+private:
+    friend class TestClient;
+    void boot();
+    void accept(std::unique_ptr<Transport> transport, bool directTls);
+
+    Simulation simulation_;
+    SimExecutor* clientExecutor_;
+    std::vector<SimExecutor*> executors_;
+    std::vector<SimExecutor*> retired_;
+    unsigned shards_;
+    SettingsPtr settings_;
+    std::unique_ptr<Database> database_;
+    WorkerPool workers_{0};
+    TlsServerContext tls_;
+    PluginHost plugins_{""};
+    std::unique_ptr<Server> server_;
+    std::vector<std::unique_ptr<ClientStreams>> streams_;
+    std::vector<std::unique_ptr<TestClient>> clients_;
+    unsigned nextShard_ = 0;
+};
+
+template <typename T>
+T TestServer::wait(Task<T> task) {
+    std::optional<T> result;
+    std::exception_ptr problem;
+    executors_.front()->post([&, moved = std::make_shared<Task<T>>(std::move(task))] {
+        start(std::move(*moved), [&](std::optional<T> value, std::exception_ptr failure) {
+            result = std::move(value);
+            problem = failure;
+        });
+    });
+    run();
+    if (problem) std::rethrow_exception(problem);
+    return std::move(result.value());
+}
+
+}  // namespace epode
