@@ -204,7 +204,7 @@ void Application::startControl() {
 }
 
 Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
-    applyLogLevels(*config->settings, config_->settings.get());
+    applyLogLevels(*config->settings);
     for (const auto& problem : tls_->reload(certificateFiles(*config->settings, config_->hosts, data_)))
         serverLog.error("a certificate could not be loaded; the one before stays", {{"problem", problem}});
     addressLimit_->setMost(config->settings->get(connectionsPerAddressMax));

@@ -24,7 +24,8 @@ BELOW = {
     # Not floors, but they stand on some of them.
     "plugins": ["core", "net", "store", "route", "stream", "plugin"],
     "cli": ["core", "net"],
-    "admin": ["core", "net"],
+    # The admin tool shows what the control floor declares.
+    "admin": ["core", "net", "control"],
 }
 FLOORS = ["core", "net", "store", "route", "stream", "plugin", "control"]
 
