@@ -19,7 +19,8 @@ std::string comparable(std::string_view group) {
 std::variant<ItemRequest, StanzaError> readItemRequest(const Element& query,
                                                        const ItemLimits& limits) {
     const Element* item = query.child("item");
-    if (!item || query.children().size() != 1) return badRequest("A roster set has exactly one item.");
+    if (!item || query.children().size() != 1)
+        return badRequest("A roster set has exactly one item.");
     const auto jid = item->find("jid");
     if (!jid) return badRequest("The item names no contact.");
     const auto contact = Jid::parse(*jid);
@@ -39,7 +40,8 @@ std::variant<ItemRequest, StanzaError> readItemRequest(const Element& query,
         if (!child.is("group", query.ns())) continue;
         const std::string_view group = child.text();
         if (group.empty()) return notAcceptable("A group has no name.");
-        if (group.size() > limits.groupBytesMax) return notAcceptable("A group's name is too long.");
+        if (group.size() > limits.groupBytesMax)
+            return notAcceptable("A group's name is too long.");
         if (request.groups.size() == limits.groupsMax)
             return notAcceptable("The contact is in too many groups.");
         if (!seen.insert(comparable(group)).second) return badRequest("A group occurs twice.");

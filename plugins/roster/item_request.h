@@ -25,6 +25,7 @@ struct ItemRequest {
     std::vector<std::string> groups;
 };
 
-std::variant<ItemRequest, StanzaError> readItemRequest(const Element& query, const ItemLimits& limits);
+std::variant<ItemRequest, StanzaError> readItemRequest(const Element& query,
+                                                       const ItemLimits& limits);
 
 }  // namespace epode

@@ -3,8 +3,8 @@
 namespace epode {
 
 StanzaPtr Stanza::readdressed(const StanzaPtr& stanza, Jid to) {
-    // A document without an arena of its own. Nobody writes to the tree: what is shared is immutable,
-    // and the copy leaves here as const.
+    // A document without an arena of its own. Nobody writes to the tree: what is shared is
+    // immutable, and the copy leaves here as const.
     Document view{nullptr, const_cast<Element&>(stanza->root())};
     auto copy = std::make_shared<Stanza>(stanza->kind_, std::move(view));
     copy->shared_ = stanza->shared_ ? stanza->shared_ : stanza;

@@ -12,7 +12,8 @@ const Option<std::int64_t> presenceRequestsMax{
     .key = "presence.requests_max",
     .fallback = 500,
     .range = {1, 100000},
-    .help = "The most unanswered subscription requests that are kept for an account; more are dropped.",
+    .help =
+        "The most unanswered subscription requests that are kept for an account; more are dropped.",
 };
 const Option<Bytes> presenceRequestBytesMax{
     .key = "presence.request_bytes_max",
@@ -24,8 +25,9 @@ const Option<std::int64_t> presenceDirectedMax{
     .key = "presence.directed_max",
     .fallback = 1000,
     .range = {10, 100000},
-    .help = "The most addresses that one client sends its presence to beside its contacts, rooms for "
-            "the most part; more are refused.",
+    .help =
+        "The most addresses that one client sends its presence to beside its contacts, rooms for "
+        "the most part; more are refused.",
 };
 
 std::vector<OptionRef> presenceOptions() {

@@ -17,8 +17,10 @@ namespace epode {
 
 namespace {
 
-Counter broadcasts{"epode_presence_broadcasts_total", "Presence of own clients sent to their contacts"};
-Counter presencesSent{"epode_presence_sent_total", "Presence sent to single contacts by broadcasts"};
+Counter broadcasts{"epode_presence_broadcasts_total",
+                   "Presence of own clients sent to their contacts"};
+Counter presencesSent{"epode_presence_sent_total",
+                      "Presence sent to single contacts by broadcasts"};
 
 std::string_view trimmed(std::string_view text) {
     const auto first = text.find_first_not_of(" \t\r\n");
@@ -67,9 +69,12 @@ bool mattersOffline(const Stanza& presence, const Server& server) {
         case StanzaType::Subscribe:
         case StanzaType::Subscribed:
         case StanzaType::Unsubscribe:
-        case StanzaType::Unsubscribed: return true;
-        case StanzaType::Probe: return !isOwnProbe(presence, server);
-        default: return false;
+        case StanzaType::Unsubscribed:
+            return true;
+        case StanzaType::Probe:
+            return !isOwnProbe(presence, server);
+        default:
+            return false;
     }
 }
 
@@ -88,27 +93,36 @@ void PresenceRules::send(Session& session, const StanzaPtr& presence, Hold hold)
     const bool isBroadcast = presence->to().empty();
     switch (presence->type()) {
         case StanzaType::None:
-            if (isBroadcast) becomeAvailable(session, presence);
-            else sendDirected(session, presence, std::move(hold));
+            if (isBroadcast)
+                becomeAvailable(session, presence);
+            else
+                sendDirected(session, presence, std::move(hold));
             break;
         case StanzaType::Unavailable:
-            if (isBroadcast) takeBack(session, presence);
-            else sendDirected(session, presence, std::move(hold));
+            if (isBroadcast)
+                takeBack(session, presence);
+            else
+                sendDirected(session, presence, std::move(hold));
             break;
         case StanzaType::Subscribe:
         case StanzaType::Subscribed:
         case StanzaType::Unsubscribe:
-        case StanzaType::Unsubscribed: sendSubscription(presence, std::move(hold)); break;
+        case StanzaType::Unsubscribed:
+            sendSubscription(presence, std::move(hold));
+            break;
         case StanzaType::Probe:
             // RFC 6121, 4.3: clients should not, but it's no reason for an error.
-            if (isBroadcast) answerProbe(*Stanza::readdressed(presence, account_.jid()));
-            else server().route(presence, std::move(hold));
+            if (isBroadcast)
+                answerProbe(*Stanza::readdressed(presence, account_.jid()));
+            else
+                server().route(presence, std::move(hold));
             break;
         case StanzaType::Error:
             if (!isBroadcast) server().route(presence, std::move(hold));
             break;
         default:
-            account_.shard().refuse(*presence, {Condition::BadRequest, "Presence has no such type."});
+            account_.shard().refuse(*presence,
+                                    {Condition::BadRequest, "Presence has no such type."});
     }
 }
 
@@ -116,8 +130,8 @@ void PresenceRules::send(Session& session, const StanzaPtr& presence, Hold hold)
 void PresenceRules::becomeAvailable(Session& session, const StanzaPtr& presence) {
     const auto priority = priorityOf(*presence);
     if (!priority) {
-        account_.shard().refuse(*presence, {Condition::BadRequest,
-                                            "A priority is one whole number from -128 to 127."});
+        account_.shard().refuse(
+            *presence, {Condition::BadRequest, "A priority is one whole number from -128 to 127."});
         return;
     }
     const bool tookMessages = session.takesMessages();
@@ -140,8 +154,8 @@ void PresenceRules::becomeAvailable(Session& session, const StanzaPtr& presence)
     if (!tookMessages && session.takesMessages()) account_.deliverPending(session);
 }
 
-// RFC 6121, 4.5.2. Those who got directed presence hear of it as well (4.6.3), also from a client that
-// never sent initial presence.
+// RFC 6121, 4.5.2. Those who got directed presence hear of it as well (4.6.3), also from a client
+// that never sent initial presence.
 void PresenceRules::becomeUnavailable(Session& session, const StanzaPtr& presence) {
     const StanzaPtr before = std::exchange(session.presence_, nullptr);
     session.priority_ = 0;
@@ -181,8 +195,8 @@ void PresenceRules::broadcast(const StanzaPtr& presence) {
     }
 }
 
-// What a resource is shown when it becomes available: the account's other resources, its contacts, and
-// who waits for an answer.
+// What a resource is shown when it becomes available: the account's other resources, its contacts,
+// and who waits for an answer.
 void PresenceRules::greet(Session& session) {
     for (const auto& other : account_.sessions())
         if (other.get() != &session && other->isAvailable())
@@ -208,25 +222,26 @@ void PresenceRules::greet(Session& session) {
     if (anyRequest) deliverRequests(session);
 }
 
-// RFC 6121, 3.1.3: whenever a resource becomes available, until the request is answered. Who asks from
-// now on is delivered when the request is stored.
+// RFC 6121, 3.1.3: whenever a resource becomes available, until the request is answered. Who asks
+// from now on is delivered when the request is stored.
 void PresenceRules::deliverRequests(Session& session) {
     std::set<Jid> asking;
     for (const auto& [jid, contact] : account_.roster().contacts())
         if (contact.state.pendingIn) asking.insert(jid);
-    start(server().stores().rosters.requests(account_.id()),
-          [&shard = account_.shard(), jid = session.jid(), asking = std::move(asking)](
-              std::optional<std::vector<SubscriptionRequest>> requests, std::exception_ptr failure) {
-              Session* session = shard.session(jid);
-              if (failure || !session || !session->isAvailable()) return;
-              const Roster& roster = session->account().roster();
-              for (const auto& request : *requests) {
-                  const StanzaPtr presence = Stanza::parse(request.stanza);
-                  const Contact* contact = presence ? roster.find(presence->from()) : nullptr;
-                  if (contact && contact->state.pendingIn && asking.contains(contact->jid))
-                      session->deliver(presence);
-              }
-          });
+    start(
+        server().stores().rosters.requests(account_.id()),
+        [&shard = account_.shard(), jid = session.jid(), asking = std::move(asking)](
+            std::optional<std::vector<SubscriptionRequest>> requests, std::exception_ptr failure) {
+            Session* session = shard.session(jid);
+            if (failure || !session || !session->isAvailable()) return;
+            const Roster& roster = session->account().roster();
+            for (const auto& request : *requests) {
+                const StanzaPtr presence = Stanza::parse(request.stanza);
+                const Contact* contact = presence ? roster.find(presence->from()) : nullptr;
+                if (contact && contact->state.pendingIn && asking.contains(contact->jid))
+                    session->deliver(presence);
+            }
+        });
 }
 
 // RFC 6121, 4.6.3.
@@ -253,14 +268,23 @@ void PresenceRules::sendDirected(Session& session, const StanzaPtr& presence, Ho
 void PresenceRules::receive(const StanzaPtr& presence, Hold hold) {
     switch (presence->type()) {
         case StanzaType::None:
-        case StanzaType::Unavailable: receiveNotification(presence, std::move(hold)); break;
+        case StanzaType::Unavailable:
+            receiveNotification(presence, std::move(hold));
+            break;
         case StanzaType::Subscribe:
         case StanzaType::Subscribed:
         case StanzaType::Unsubscribe:
-        case StanzaType::Unsubscribed: receiveSubscription(presence, std::move(hold)); break;
-        case StanzaType::Probe: answerProbe(*presence); break;
-        case StanzaType::Error: deliverNotification(presence); break;
-        default: break;
+        case StanzaType::Unsubscribed:
+            receiveSubscription(presence, std::move(hold));
+            break;
+        case StanzaType::Probe:
+            answerProbe(*presence);
+            break;
+        case StanzaType::Error:
+            deliverNotification(presence);
+            break;
+        default:
+            break;
     }
 }
 
@@ -279,7 +303,9 @@ void PresenceRules::receiveNotification(const StanzaPtr& presence, Hold hold) {
         void finish(Account& account, const RosterChange*) override {
             PresenceRules{account}.deliverNotification(presence_);
         }
-        void fail(Account& account, const std::exception_ptr&) override { finish(account, nullptr); }
+        void fail(Account& account, const std::exception_ptr&) override {
+            finish(account, nullptr);
+        }
 
     private:
         StanzaPtr presence_;
@@ -300,8 +326,8 @@ void PresenceRules::deliverNotification(const StanzaPtr& presence) {
         return;
     }
     if (presence->isError()) {
-        // What we send from the bare address are probes and subscriptions. Clients know nothing of the
-        // probes; a request that failed is theirs.
+        // What we send from the bare address are probes and subscriptions. Clients know nothing of
+        // the probes; a request that failed is theirs.
         const Contact* contact = account_.roster().find(presence->from().bare());
         if (!contact || !contact->state.pendingOut) return;
     }
@@ -328,8 +354,10 @@ void PresenceRules::deliverToInterested(const StanzaPtr& presence) {
 
 void PresenceRules::answerProbe(const Stanza& probe) {
     const bool subscribed = isSubscribed(probe.from());
-    if (probe.to().isBare()) answerBareProbe(probe, subscribed);
-    else answerFullProbe(probe, subscribed);
+    if (probe.to().isBare())
+        answerBareProbe(probe, subscribed);
+    else
+        answerFullProbe(probe, subscribed);
 }
 
 void PresenceRules::answerBareProbe(const Stanza& probe, bool subscribed) {

@@ -59,12 +59,12 @@ private:
     Account& account_;
 };
 
-// The <priority/> of a presence (RFC 6121, 4.7.2.3); 0 when it has none, nothing when it is no number
-// from -128 to 127 or there are several.
+// The <priority/> of a presence (RFC 6121, 4.7.2.3); 0 when it has none, nothing when it is no
+// number from -128 to 127 or there are several.
 std::optional<std::int8_t> priorityOf(const Stanza& presence);
 
-// Whether a presence means anything to an account none of whose clients are there. If not, the account
-// need not be loaded for it: a login would read the account of every contact otherwise.
+// Whether a presence means anything to an account none of whose clients are there. If not, the
+// account need not be loaded for it: a login would read the account of every contact otherwise.
 bool mattersOffline(const Stanza& presence, const Server& server);
 
 }  // namespace epode

@@ -104,12 +104,11 @@ void run(Account& account) {
             continue;
         }
         auto write = store(account, *change);
-        start(std::move(write),
-              [&shard = account.shard(), bare = account.jid(), id = account.id(),
-               change = std::move(*change)](std::optional<std::int64_t> version,
-                                            std::exception_ptr failure) {
-                  stored(shard, bare, id, change, version, failure);
-              });
+        start(std::move(write), [&shard = account.shard(), bare = account.jid(), id = account.id(),
+                                 change = std::move(*change)](std::optional<std::int64_t> version,
+                                                              std::exception_ptr failure) {
+            stored(shard, bare, id, change, version, failure);
+        });
         return;
     }
     queue.isRunning = false;
@@ -199,8 +198,8 @@ public:
     std::optional<RosterChange> decide(Account& account) override {
         const Contact* known = account.roster().find(contact_);
         if (!known || !known->listed) {
-            outcome_.refusal =
-                StanzaError{ErrorType::Modify, Condition::ItemNotFound, "The contact is not in the roster."};
+            outcome_.refusal = StanzaError{ErrorType::Modify, Condition::ItemNotFound,
+                                           "The contact is not in the roster."};
             return std::nullopt;
         }
         before_ = known->state;

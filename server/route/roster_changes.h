@@ -1,6 +1,6 @@
-// Changes of an account's roster, one after the other: each is decided on the roster as it is stored,
-// stored in its turn, and in force and shown once it is durable. So what clients and contacts were told
-// is what a restart finds, and a change that could not be stored has never been.
+// Changes of an account's roster, one after the other: each is decided on the roster as it is
+// stored, stored in its turn, and in force and shown once it is durable. So what clients and
+// contacts were told is what a restart finds, and a change that could not be stored has never been.
 #pragma once
 
 #include "core/jid.h"
@@ -34,7 +34,8 @@ public:
 
     // Decides on the roster as it stands. Nothing: there is nothing to store.
     virtual std::optional<RosterChange> decide(Account& account) = 0;
-    // The change is in force and durable, or there was none (null). The roster's version is this one's.
+    // The change is in force and durable, or there was none (null). The roster's version is this
+    // one's.
     virtual void finish(Account& account, const RosterChange* change) = 0;
     // It could not be stored; nothing has changed.
     virtual void fail(Account& account, const std::exception_ptr& failure) = 0;

@@ -15,8 +15,8 @@ class Session;
 enum class ItemForm { Full, Removed };
 Element& addRosterItem(Element& query, const Contact& contact, ItemForm form = ItemForm::Full);
 
-// The 'ver' attribute. It names the account, too: the numbers of one that was removed and made again
-// start anew, and a client may still have the old ones.
+// The 'ver' attribute. It names the account, too: the numbers of one that was removed and made
+// again start anew, and a client may still have the old ones.
 std::string rosterVersionText(const Account& account, std::int64_t version);
 // The number in a client's 'ver'; nothing when it was never this account's.
 std::optional<std::int64_t> rosterVersion(const Account& account, std::string_view text);

@@ -1,5 +1,6 @@
-// Subscription requests and their answers on their way out and in (RFC 6121, 3). Which state follows
-// from which says the table in subscription.cpp; here is what is sent, to whom, and in which order.
+// Subscription requests and their answers on their way out and in (RFC 6121, 3). Which state
+// follows from which says the table in subscription.cpp; here is what is sent, to whom, and in
+// which order.
 #include "route/presence_rules.h"
 
 #include "core/metric.h"
@@ -16,8 +17,9 @@ namespace epode {
 
 namespace {
 
-Counter requestsDropped{"epode_presence_requests_dropped_total",
-                        "Subscription requests dropped because an account had too many unanswered ones"};
+Counter requestsDropped{
+    "epode_presence_requests_dropped_total",
+    "Subscription requests dropped because an account had too many unanswered ones"};
 
 StanzaError notStored() {
     return {ErrorType::Wait, Condition::InternalServerError,
@@ -25,7 +27,8 @@ StanzaError notStored() {
 }
 
 // The contact as a transition leaves it; nothing when that is how it stands.
-std::optional<RosterChange> changeOf(const Roster& roster, const Jid& jid, const Transition& transition) {
+std::optional<RosterChange> changeOf(const Roster& roster, const Jid& jid,
+                                     const Transition& transition) {
     const Contact* known = roster.find(jid);
     if (transition.state == (known ? known->state : ContactState{})) return std::nullopt;
     RosterChange change;
@@ -88,7 +91,8 @@ private:
 // A contact asks, approves, denies or leaves.
 class Inbound final : public RosterStep {
 public:
-    Inbound(StanzaPtr presence, Hold hold) : presence_{std::move(presence)}, hold_{std::move(hold)} {}
+    Inbound(StanzaPtr presence, Hold hold)
+        : presence_{std::move(presence)}, hold_{std::move(hold)} {}
 
     std::optional<RosterChange> decide(Account& account) override {
         const Roster& roster = account.roster();
@@ -119,7 +123,8 @@ public:
                 if (before_.isSeenByContact()) rules.hideFrom(contact());  // 3.3.3
                 reply(account);
                 break;
-            default: push(account, change);
+            default:
+                push(account, change);
         }
     }
 
@@ -142,13 +147,16 @@ private:
     std::string requestXml(Account& account) const {
         std::string xml = presence_->toXml();
         if (xml.size() <= account.host().get(presenceRequestBytesMax)) return xml;
-        return Stanza::presence(presence_->type(), contact(), presence_->to(), presence_->id())->toXml();
+        return Stanza::presence(presence_->type(), contact(), presence_->to(), presence_->id())
+            ->toXml();
     }
 
     // Requests go to whoever is available; the rest to those who get the push that follows.
     void deliver(PresenceRules& rules) const {
-        if (presence_->type() == StanzaType::Subscribe) rules.deliverToAvailable(presence_);
-        else rules.deliverToInterested(presence_);
+        if (presence_->type() == StanzaType::Subscribe)
+            rules.deliverToAvailable(presence_);
+        else
+            rules.deliverToInterested(presence_);
     }
 
     void reply(Account& account) const {
@@ -173,7 +181,8 @@ void PresenceRules::sendSubscription(const StanzaPtr& presence, Hold hold) {
         account_.shard().refuse(*presence, {Condition::BadRequest, "Name the contact in 'to'."});
         return;
     }
-    // RFC 6121, 3 and 3.1.2: subscriptions are between bare addresses, whatever the client has written.
+    // RFC 6121, 3 and 3.1.2: subscriptions are between bare addresses, whatever the client has
+    // written.
     const Jid contact = presence->to().bare();
     auto stamped = presence->copy();
     stamped->setFrom(account_.jid());
@@ -191,7 +200,8 @@ void PresenceRules::receiveSubscription(const StanzaPtr& presence, Hold hold) {
     if (sender == account_.jid()) {
         // Everybody is subscribed to himself (RFC 6121, 4.2.2), and no roster says so.
         if (presence->type() == StanzaType::Subscribe)
-            deliverToInterested(Stanza::presence(StanzaType::Subscribed, sender, sender, presence->id()));
+            deliverToInterested(
+                Stanza::presence(StanzaType::Subscribed, sender, sender, presence->id()));
         return;
     }
     StanzaPtr bare = presence;

@@ -3,6 +3,8 @@
 
 #include "tests/route/contacts.h"
 
+#include <set>
+
 using namespace epode;
 
 TEST_CASE("initial presence is echoed, and nobody else hears of it without a subscription") {
@@ -514,4 +516,122 @@ TEST_CASE("an unanswered request to another server is sent again at login") {
         chamber.sends("<presence/>");
         stage.otherServerGetsNothing();
     }
+}
+
+// ---- what else belongs to it
+
+TEST_CASE("a login does not read the accounts of contacts that are away") {
+    Stage stage;
+    befriend(stage.connects("juliet@capulet.example/balcony"),
+             stage.connects("romeo@capulet.example/orchard"));
+    stage.restart();
+
+    auto& juliet = stage.connects("juliet@capulet.example/balcony");
+    juliet.sends("<presence/>");
+    juliet.sends("<presence type='unavailable'/>");
+
+    CHECK(stage.loaded("juliet@capulet.example"));
+    CHECK_FALSE(stage.loaded("romeo@capulet.example"));
+    juliet.forgets();
+
+    SECTION("a client's own probe does") {
+        juliet.sends("<presence/>");
+        juliet.forgets();
+        juliet.sends("<presence type='probe' to='romeo@capulet.example' id='p'/>");
+        juliet.gets("<presence from='romeo@capulet.example' type='unavailable' id='p'/>");
+        juliet.getsNothing();
+    }
+}
+
+TEST_CASE("the own probes of contacts that are away bring nothing") {
+    Stage stage;
+    auto& juliet = stage.connects("juliet@capulet.example/balcony");
+    auto& romeo = stage.connects("romeo@capulet.example/orchard");
+    befriend(juliet, romeo);
+    romeo.sends("<presence type='unavailable'/>");
+    juliet.sends("<presence type='unavailable'/>");
+    juliet.forgets();
+    juliet.sends("<presence/>");
+    juliet.gets("<presence from='juliet@capulet.example/balcony'/>");
+    juliet.getsNothing();
+}
+
+TEST_CASE("presence crosses shards") {
+    Stage stage{"", 3};
+    auto& juliet = stage.connects("juliet@capulet.example/balcony");
+    auto& romeo = stage.connects("romeo@capulet.example/orchard");
+    auto& nurse = stage.connects("nurse@capulet.example/kitchen");
+    befriend(juliet, romeo);
+    befriend(juliet, nurse);
+    romeo.forgets();
+    juliet.sends("<presence type='unavailable'/>");
+    for (Actor* actor : {&romeo, &nurse}) {
+        actor->gets("<presence from='juliet@capulet.example/balcony' type='unavailable'/>");
+        actor->getsNothing();
+    }
+    juliet.forgets();
+    juliet.sends("<presence/>");
+    for (Actor* actor : {&romeo, &nurse}) {
+        actor->gets("<presence from='juliet@capulet.example/balcony'/>");
+        actor->getsNothing();
+    }
+    std::set<std::string> seen;
+    for (std::string xml = juliet.next(); !xml.empty(); xml = juliet.next())
+        seen.insert(Stanza::parse(xml)->from().text());
+    CHECK(seen == std::set<std::string>{"juliet@capulet.example/balcony",
+                                        "nurse@capulet.example/kitchen",
+                                        "romeo@capulet.example/orchard"});
+}
+
+TEST_CASE("plugins hear of each change of presence, and once of the first") {
+    Stage stage;
+    auto& juliet = stage.connects("juliet@capulet.example/balcony");
+    std::vector<std::string> heard;
+    const auto idOf = [](const StanzaPtr& presence) {
+        return presence ? std::string{presence->id()} : "nothing";
+    };
+    stage.listens([&](Services& services) {
+        services.presenceChanged.add(Phase::Observe, "test", [&](PresenceEvent& event) {
+            heard.push_back(idOf(event.before) + " to " + idOf(event.presence));
+            return Verdict::Pass;
+        });
+        services.sessionAvailable.add(Phase::Observe, "test", [&](SessionEvent& event) {
+            heard.push_back("available " + std::string{event.session.jid().resource()});
+            return Verdict::Pass;
+        });
+    });
+
+    juliet.sends("<presence id='1'/>");
+    juliet.sends("<presence id='bad'><priority>x</priority></presence>");
+    juliet.sends("<presence id='directed' to='romeo@verona.example'/>");
+    juliet.sends("<presence id='2'/>");
+    juliet.sends("<presence id='3' type='unavailable'/>");
+    juliet.sends("<presence id='4' type='unavailable'/>");
+    juliet.sends("<presence id='5'/>");
+    juliet.leaves();
+
+    CHECK(heard == std::vector<std::string>{"nothing to 1", "available balcony", "1 to 2", "2 to 3",
+                                            "nothing to 5", "5 to "});
+}
+
+TEST_CASE("what changes contacts is safe when it is stored, and not before") {
+    Stage stage;
+    auto& juliet = stage.connects("juliet@capulet.example/balcony");
+    juliet.sends("<enable xmlns='urn:xmpp:sm:3'/>");
+    const auto xml = GENERATE("<presence to='romeo@verona.example' type='subscribe'/>",
+                              "<presence to='romeo@capulet.example' type='subscribe'/>",
+                              "<presence to='romeo@verona.example' type='subscribed'/>",
+                              "<iq type='set' id='s'><query xmlns='jabber:iq:roster'><item "
+                              "jid='a@verona.example'/></query></iq>");
+    stage.has("romeo@capulet.example");
+    INFO(xml);
+    stage.together([&] {
+        const auto& window = juliet.session()->sm()->inbound();
+        const auto before = window.received();
+        juliet.says(xml);
+        CHECK(window.received() == before + 1);
+        CHECK(window.safe() == before);
+    });
+    const auto& window = juliet.session()->sm()->inbound();
+    CHECK(window.safe() == window.received());
 }

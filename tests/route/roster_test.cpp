@@ -22,8 +22,9 @@ std::string roster(std::string_view items) {
            std::string{items} + "</query></iq>";
 }
 std::string error(std::string_view id, std::string_view type, std::string_view condition) {
-    return "<iq type='error' id='" + std::string{id} + "'><error type='" + std::string{type} + "'><" +
-           std::string{condition} + " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>";
+    return "<iq type='error' id='" + std::string{id} + "'><error type='" + std::string{type} +
+           "'><" + std::string{condition} +
+           " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>";
 }
 constexpr auto shortNames = "[roster]\nname_bytes_max = 64\ngroup_bytes_max = 64\ngroups_max = 2";
 constexpr auto done = "<iq type='result' id='set'/>";
@@ -149,7 +150,8 @@ TEST_CASE("a roster set that breaks a rule is refused and changes nothing") {
         {"<item jid='a@verona.example'><group>A</group><group>A</group></item>", "modify",
          "bad-request"},
         // The same by the rules of resourceparts: U+00A0 is a space.
-        {"<item jid='a@verona.example'><group>A B</group><group>A\xC2\xA0" "B</group></item>",
+        {"<item jid='a@verona.example'><group>A B</group><group>A\xC2\xA0"
+         "B</group></item>",
          "modify", "bad-request"},
         {"<item jid='a@verona.example'><group/></item>", "modify", "not-acceptable"},
         {"<item jid='a@verona.example'><group></group></item>", "modify", "not-acceptable"},
@@ -180,7 +182,8 @@ TEST_CASE("what is just within the limits is kept as it is") {
     auto& juliet = stage.connects("juliet@capulet.example/balcony");
     const std::string text(64, 'x');
     const std::string item = "<item jid='gateway.verona.example' name='" + text +
-                             "' subscription='none'><group>" + text + "</group><group>B</group></item>";
+                             "' subscription='none'><group>" + text +
+                             "</group><group>B</group></item>";
     juliet.sends(set(item));
     juliet.gets(done);
     juliet.sends(get());
@@ -211,7 +214,8 @@ TEST_CASE("a roster is its owner's alone") {
     for (const std::string type : {"get", "set"}) {
         juliet.sends("<iq type='" + type +
                      "' id='x' to='romeo@capulet.example'><query xmlns='jabber:iq:roster'>" +
-                     (type == "set" ? "<item jid='paris@capulet.example'/>" : "") + "</query></iq>");
+                     (type == "set" ? "<item jid='paris@capulet.example'/>" : "") +
+                     "</query></iq>");
         juliet.gets(error("x", "auth", "forbidden").insert(4, "from='romeo@capulet.example' "));
     }
     juliet.getsNothing();
@@ -229,7 +233,8 @@ TEST_CASE("a roster get has no items") {
     Stage stage;
     auto& juliet = stage.connects("juliet@capulet.example/balcony");
     juliet.sends(
-        "<iq type='get' id='get'><query xmlns='jabber:iq:roster'><item jid='a@b.example'/></query></iq>");
+        "<iq type='get' id='get'><query xmlns='jabber:iq:roster'><item "
+        "jid='a@b.example'/></query></iq>");
     juliet.gets(error("get", "modify", "bad-request"));
     CHECK_FALSE(juliet.session()->isInterested());
 }
@@ -381,14 +386,15 @@ TEST_CASE("a client that has the roster gets what has changed since") {
         juliet.gets(roster("<item jid='d@verona.example' subscription='none'/>"));
     }
     SECTION("or the whole roster when the version is not ours") {
-        for (const std::string ver : {"", "ver14", "0", "999.1", "1.", "1.x", "1.-1", "1.1 ", "1.99999",
-                                      "1.99999999999999999999", ".1"}) {
+        for (const std::string ver : {"", "ver14", "0", "999.1", "1.", "1.x", "1.-1", "1.1 ",
+                                      "1.99999", "1.99999999999999999999", ".1"}) {
             INFO(ver);
             juliet.sends(get("ver='" + ver + "'"));
-            juliet.gets(roster("<item jid='a@verona.example' subscription='none'/>"
-                               "<item jid='b@verona.example' subscription='none'/>"
-                               "<item jid='c@verona.example' subscription='none'/>"
-                               "<item jid='d@verona.example' subscription='none'/>"));
+            juliet.gets(
+                roster("<item jid='a@verona.example' subscription='none'/>"
+                       "<item jid='b@verona.example' subscription='none'/>"
+                       "<item jid='c@verona.example' subscription='none'/>"
+                       "<item jid='d@verona.example' subscription='none'/>"));
             juliet.getsNothing();
         }
     }
@@ -421,8 +427,10 @@ TEST_CASE("a request that nobody has answered makes no new version") {
     juliet.sends(get());
     const std::string version = versionIn(juliet.next());
     for (const std::string type : {"subscribe", "unsubscribe"}) {
-        stage.otherServerSends("<presence from='romeo@verona.example' "
-                               "to='juliet@capulet.example' type='" + type + "'/>");
+        stage.otherServerSends(
+            "<presence from='romeo@verona.example' "
+            "to='juliet@capulet.example' type='" +
+            type + "'/>");
         juliet.forgets();
         juliet.sends(get("ver='" + version + "'"));
         juliet.gets(unchanged);

@@ -47,7 +47,9 @@ private:
 
 class Stage : private Elsewhere {
 public:
-    explicit Stage(std::string_view toml = {}) : server_{toml} { connectOtherServer(); }
+    explicit Stage(std::string_view toml = {}, unsigned shards = 1) : server_{toml, shards} {
+        connectOtherServer();
+    }
 
     void has(std::string_view account) { server_.addAccount(account); }
     // Logged in and bound; it has neither asked for its roster nor sent presence.
@@ -88,12 +90,25 @@ public:
     }
     void hasNoOtherServers() { server_.server().setElsewhere(nullptr); }
 
+    // Adds hooks to those of the plugins.
+    template <typename Add>
+    void listens(Add add) {
+        const auto before = server().shard(0).host("capulet.example")->sharedServices();
+        // The plugins' handlers are copied; the plugins live as long as what they have wired.
+        auto services = std::shared_ptr<Services>{new Services{*before},
+                                                  [before](Services* mine) { delete mine; }};
+        add(*services);
+        together([&] { server().replace("capulet.example", services); });
+    }
+
     // From now on no contact and no request can be stored.
     void breaksStoring();
     void repairsStoring();
     // What the store has of an account's contacts and requests.
     StoredRoster stored(std::string_view account);
 
+    Server& server() { return server_.server(); }
+    Account* loaded(std::string_view bare) { return server().shardOf(bare).loaded(bare); }
     Session* find(std::string_view jid) {
         const Jid full = Jid::parse(jid).value();
         return server_.server().shardOf(full.bareText()).session(full);

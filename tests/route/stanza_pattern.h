@@ -10,9 +10,10 @@
 
 namespace epode {
 
-// Why `got` is not as `pattern` says; "" when it is. Attributes and children are those of the pattern
-// and no others, but for what the server is free in: `id`, `to` and `ver` count only where the pattern
-// has them, and an attribute "*" is there with whatever value. An <error/> may have a text.
+// Why `got` is not as `pattern` says; "" when it is. Attributes and children are those of the
+// pattern and no others, but for what the server is free in: `id`, `to` and `ver` count only where
+// the pattern has them, and an attribute "*" is there with whatever value. An <error/> may have a
+// text.
 inline std::string mismatch(const Element& pattern, const Element& got) {
     if (!got.is(pattern.name(), pattern.ns()))
         return "element " + std::string{got.name()} + " in " + std::string{got.ns()};

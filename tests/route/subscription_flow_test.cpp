@@ -36,7 +36,8 @@ TEST_CASE("a request is pushed to the one who asks and shown to the one who is a
         "<presence to='juliet@capulet.example/balcony' type='subscribe' id='s1'>"
         "<status>It is I</status></presence>");
 
-    const auto pending = push("<item jid='juliet@capulet.example' subscription='none' ask='subscribe'/>");
+    const auto pending =
+        push("<item jid='juliet@capulet.example' subscription='none' ask='subscribe'/>");
     for (Actor* actor : {&romeo, &second}) {
         actor->gets(pending);
         actor->getsNothing();
@@ -64,7 +65,8 @@ TEST_CASE("a request is pushed to the one who asks and shown to the one who is a
                 "type='subscribed' id='s2'/>");
             actor->gets(push("<item jid='juliet@capulet.example' subscription='to'/>"));
             actor->gets("<presence from='juliet@capulet.example/balcony'/>");
-            actor->gets("<presence from='juliet@capulet.example/chamber'><show>away</show></presence>");
+            actor->gets(
+                "<presence from='juliet@capulet.example/chamber'><show>away</show></presence>");
             actor->getsNothing();
         }
         for (Actor* actor : {&juliet, &chamber}) {
@@ -251,8 +253,8 @@ TEST_CASE("approval and denial reach one who is offline in the roster") {
     auto& juliet = present(stage, "juliet@capulet.example/balcony");
     romeo.sends("<presence to='juliet@capulet.example' type='subscribe'/>");
     romeo.leaves();
-    const auto [answer, subscription] = GENERATE(table<std::string, std::string>(
-        {{"subscribed", "to"}, {"unsubscribed", "none"}}));
+    const auto [answer, subscription] =
+        GENERATE(table<std::string, std::string>({{"subscribed", "to"}, {"unsubscribed", "none"}}));
     juliet.sends("<presence to='romeo@capulet.example' type='" + answer + "'/>");
     stage.restart();
 
@@ -312,8 +314,9 @@ TEST_CASE("what a stranger says about subscriptions that there are not is not sh
     Stage stage;
     auto& juliet = present(stage, "juliet@capulet.example/balcony");
     for (const std::string type : {"subscribed", "unsubscribed", "unsubscribe"}) {
-        stage.otherServerSends("<presence from='paris@verona.example' to='juliet@capulet.example' type='" +
-                               type + "'/>");
+        stage.otherServerSends(
+            "<presence from='paris@verona.example' to='juliet@capulet.example' type='" + type +
+            "'/>");
         juliet.getsNothing();
         stage.otherServerGetsNothing();
     }
@@ -431,8 +434,8 @@ TEST_CASE("unanswered requests have a limit, and a stranger does not learn of it
     Stage stage{"[presence]\nrequests_max = 2"};
     auto& juliet = present(stage, "juliet@capulet.example/balcony");
     for (const std::string who : {"a", "b", "c"})
-        stage.otherServerSends("<presence type='subscribe' to='juliet@capulet.example' from='" + who +
-                               "@verona.example'/>");
+        stage.otherServerSends("<presence type='subscribe' to='juliet@capulet.example' from='" +
+                               who + "@verona.example'/>");
     juliet.gets(request("a@verona.example"));
     juliet.gets(request("b@verona.example"));
     juliet.getsNothing();
@@ -451,7 +454,8 @@ TEST_CASE("a large request is delivered whole and kept without its content") {
     stage.otherServerSends(
         "<presence type='subscribe' to='juliet@capulet.example' from='a@verona.example' id='i'>" +
         status + "</presence>");
-    juliet.gets("<presence type='subscribe' from='a@verona.example' id='i'>" + status + "</presence>");
+    juliet.gets("<presence type='subscribe' from='a@verona.example' id='i'>" + status +
+                "</presence>");
     stage.restart();
     auto& again = stage.connects("juliet@capulet.example/balcony");
     again.sends("<presence/>");
@@ -490,7 +494,8 @@ TEST_CASE("what could not be stored has never been, and who asked is told") {
     juliet.getsNothing();
     stage.otherServerGetsNothing();
     stage.otherServerSends(
-        "<presence type='subscribe' to='juliet@capulet.example' from='romeo@verona.example' id='i'/>");
+        "<presence type='subscribe' to='juliet@capulet.example' from='romeo@verona.example' "
+        "id='i'/>");
     stage.otherServerGets("<presence from='juliet@capulet.example' type='error' id='i'>" +
                           std::string{failed});
     juliet.getsNothing();
@@ -508,7 +513,8 @@ TEST_CASE("presence comes after what its sender has said before it") {
     juliet.forgets();
     stage.together([&] {
         stage.otherServerSays(
-            "<presence type='subscribed' from='romeo@verona.example' to='juliet@capulet.example'/>");
+            "<presence type='subscribed' from='romeo@verona.example' "
+            "to='juliet@capulet.example'/>");
         stage.otherServerSays(
             "<presence from='romeo@verona.example/orchard' to='juliet@capulet.example'/>");
         stage.otherServerSays(

@@ -42,6 +42,7 @@ TestClient::TestClient(TestServer& server, SimLinkSettings settings, bool direct
     link_ = connection.link;
     transport_->setUser(*this);
     server.accept(std::move(connection.server), directTls);
+    server.run();
     if (directTls) static_cast<SimTransport&>(*transport_).startTls("capulet.example");
     server.run();
 }
