@@ -131,6 +131,7 @@ void Server::shutdown(UniqueFunction<void()> done) {
 void Shard::shutdown(ServerSaved& saved) {
     std::vector<SavedSession> mine;
     eachAccount([this, &mine](Account& account) {
+        account.logUnacknowledged();
         for (const auto& session : account.sessions())
             if (session->sm() && session->sm()->isResumable())
                 mine.push_back({.id = session->sm()->id(),

@@ -111,7 +111,7 @@ void Session::restorePresence(StanzaPtr presence) {
 void Session::deliver(const StanzaPtr& stanza, std::string_view insertion, std::int64_t stamp) {
     const auto& hook = host().services().sessionOutput;
     if (!hook.empty()) {
-        SessionOutputEvent event{*this, stanza, insertion};
+        SessionOutputEvent event{*this, stanza, insertion, stamp};
         if (hook.run(event) == Verdict::Stop) return;
     }
     write(stanza, insertion, stamp);
@@ -164,6 +164,7 @@ void Session::detach(bool cleanly) {
         return;
     }
     if (shard().server().isStopping()) return;  // it was saved for the restart
+    account_.logUnacknowledged();  // it may never come back
     sm_->requestPending = false;
     sm_->pendingRequests.clear();
     sm_->requestTimer = {};

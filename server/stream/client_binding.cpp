@@ -186,6 +186,8 @@ void ClientStream::resumeWhenSafe(const Jid& full, std::uint32_t h, int patience
     session->resend();
     SessionEvent event{*session};
     host_->services().sessionResumed.run(event);
+    // While it was away, older messages stayed in the log.
+    if (session->takesMessages()) session->account().deliverPending(*session);
     proceed();
 }
 
