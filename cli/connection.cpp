@@ -512,17 +512,18 @@ void Connection::pump() {
     settle();
 }
 
+// What a server refuses it says before it acknowledges, so that is heard first here as well.
 void Connection::settle() {
+    while (!inbox_.empty()) {
+        const Stanza stanza = inbox_.front();
+        inbox_.pop_front();
+        dispatch(stanza);
+    }
     while (!unacknowledged_.empty() && isManaged_ &&
            unacknowledged_.front().number <= acknowledged_) {
         const Stanza stanza = unacknowledged_.front().stanza;
         unacknowledged_.pop_front();
         if (onAcknowledged) onAcknowledged(stanza);
-    }
-    while (!inbox_.empty()) {
-        const Stanza stanza = inbox_.front();
-        inbox_.pop_front();
-        dispatch(stanza);
     }
 }
 

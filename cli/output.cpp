@@ -52,6 +52,14 @@ void Output::note(const std::string& words) const {
     if (!isJson_ && !isQuiet_) std::cerr << words << std::endl;
 }
 
+void Output::progress(const std::string& words, Fields fields) const {
+    if (isJson_) {
+        std::cerr << toLine(*jsonObject(fields)) << std::endl;
+    } else {
+        note(words);
+    }
+}
+
 void Output::warning(const std::string& words) const {
     if (isJson_) {
         std::cerr << toLine(*jsonObject({{"warning", words}})) << std::endl;

@@ -30,6 +30,8 @@ public:
     void result(const std::string& words, const Poco::JSON::Object& object) const;
     // For people alone, and not with --quiet.
     void note(const std::string& words) const;
+    // How it goes, for people and programs, on standard error.
+    void progress(const std::string& words, Fields fields) const;
     void warning(const std::string& words) const;
     void error(const Failure& failure) const;
 

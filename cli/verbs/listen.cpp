@@ -59,6 +59,19 @@ private:
     std::string newest_;  // the archive's id of the last message
 };
 
+// Whether the server knows by now that we are here. It answers in the order we asked.
+bool isHeardOf(Connection& connection) {
+    try {
+        connection.ask(Stanza{"iq"}
+                           .set("type", "get")
+                           .set("to", connection.domain())
+                           .add(Stanza{"ping", ns::ping}));
+        return true;
+    } catch (const Failure& failure) {
+        return failure.code == ExitCode::Refused;
+    }
+}
+
 ExitCode run(const Invocation& invocation) {
     const Output out{invocation};
     const auto timeout = invocation.duration("timeout");
@@ -70,7 +83,10 @@ ExitCode run(const Invocation& invocation) {
     connection.connect();
     catchInterrupts();
     announce(connection, priority, carbons);
-    out.note("-- listening as " + connection.jid() + ", Ctrl-C ends");
+    if (isHeardOf(connection)) {
+        out.progress("-- listening as " + connection.jid() + ", Ctrl-C ends",
+                     {{"event", std::string{"listening"}}, {"jid", connection.jid()}});
+    }
 
     const Deadline deadline = timeout ? Clock::now() + *timeout : never();
     Wait wait = Wait::Done;

@@ -140,9 +140,11 @@ void Application::listen() {
                     if (!address) throw std::runtime_error{"listen.addresses: " + text + " is no address."};
                     if (port == 0) continue;
                     listeners_[i].push_back(std::make_unique<Listener>(
-                        *loops_[i], Listener::Settings{.address = *address, .limit = addressLimit_},
-                        [&streams = *streams_[i], direct = direct](std::unique_ptr<Transport> transport) {
-                            streams.accept(std::move(transport), direct);
+                        *loops_[i], Listener::Settings{.address = *address,
+                                           .directTls = direct ? streams_[i]->tls() : nullptr,
+                                           .limit = addressLimit_},
+                        [&streams = *streams_[i]](std::unique_ptr<Transport> transport) {
+                            streams.accept(std::move(transport));
                         }));
                 }
             }

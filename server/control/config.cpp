@@ -156,8 +156,8 @@ public:
     }
 
     ConfigResult result() {
-        std::stable_sort(mistakes_.begin(), mistakes_.end(), [](const auto& a, const auto& b) {
-            return std::tie(a.line, a.column) < std::tie(b.line, b.column);
+        std::sort(mistakes_.begin(), mistakes_.end(), [](const auto& a, const auto& b) {
+            return std::tie(a.line, a.column, a.message) < std::tie(b.line, b.column, b.message);
         });
         if (!mistakes_.empty()) return {nullptr, std::move(mistakes_)};
 
@@ -307,7 +307,7 @@ private:
         // The parser sorts by name; people mean their own order.
         std::vector<std::pair<const toml::key*, const toml::node*>> inOrder;
         for (const auto& [hostName, inner] : *table) inOrder.emplace_back(&hostName, &inner);
-        std::stable_sort(inOrder.begin(), inOrder.end(), [](const auto& a, const auto& b) {
+        std::sort(inOrder.begin(), inOrder.end(), [](const auto& a, const auto& b) {
             const auto& one = a.first->source().begin;
             const auto& other = b.first->source().begin;
             return std::tie(one.line, one.column) < std::tie(other.line, other.column);

@@ -19,8 +19,8 @@ std::map<std::string, std::vector<const OptionRef*>> bySection(const OptionList&
     std::map<std::string, std::vector<const OptionRef*>> sections;
     for (const auto& option : options) sections[sectionOf(option.key())].push_back(&option);
     for (auto& [section, members] : sections) {
-        std::stable_sort(members.begin(), members.end(),
-                         [](const auto* a, const auto* b) { return a->key() < b->key(); });
+        std::sort(members.begin(), members.end(),
+                  [](const auto* a, const auto* b) { return a->key() < b->key(); });
     }
     return sections;
 }

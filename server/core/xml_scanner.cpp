@@ -56,7 +56,6 @@ XmlScanner::Found XmlScanner::scan(std::string_view piece) {
 const char* XmlScanner::readOpen(const char* at) {
     const char c = *at;
     marks_ = 0;
-    hasSlash_ = false;
     if (state_ == State::Open) {
         switch (c) {
             case '/':
@@ -87,7 +86,6 @@ const char* XmlScanner::readTag(const char* at, const char* end, Found& found) {
         if (c == '\'' || c == '"') {
             quote_ = c;
             quotedIn_ = state_;
-            hasSlash_ = false;
             state_ = State::Quoted;
             return at + 1;
         }

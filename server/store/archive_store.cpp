@@ -447,9 +447,10 @@ Old readOld(const SqlRow& row) {
     return {row.integer(0), row.integer(1), row.integer(2), row.integer(3), row.integer(4)};
 }
 
-// Deletes those of `olds` that are older than `before` and don't wait for offline delivery.
-std::int64_t deleteOld(SqlConnection& connection, const std::vector<Old>& olds,
-                       std::int64_t before) {
+// Deletes those of `olds` that are older than `before` and don't wait for offline delivery. On the
+// writer's thread, whose `conversations` must not believe in spans that are gone.
+std::int64_t deleteOld(SqlConnection& connection, Conversations& conversations,
+                       const std::vector<Old>& olds, std::int64_t before) {
     std::unordered_map<AccountId, std::int64_t> delivered;
     std::vector<SqlValue> entries;
     std::set<std::tuple<std::int64_t, std::int64_t, std::int64_t>> spans;
@@ -479,6 +480,7 @@ std::int64_t deleteOld(SqlConnection& connection, const std::vector<Old>& olds,
     connection.runMany(
         "DELETE FROM conversation_span WHERE account = ?1 AND conversation = ?2 AND span = ?3", 3,
         emptied);
+    if (!emptied.empty()) conversations.clear();
     return static_cast<std::int64_t>(entries.size());
 }
 
@@ -604,7 +606,7 @@ Task<bool> ArchiveStore::replace(AccountId account, Uuid id, std::string stanza)
 
 Task<ArchiveStore::Expired> ArchiveStore::expire(WallTime before, std::int64_t position,
                                                  std::size_t most) {
-    auto work = [=](SqlConnection& connection) {
+    auto work = [this, before, position, most](SqlConnection& connection) {
         std::vector<Old> olds;
         connection.run(
             "SELECT entry, account, stamp, conversation, flags FROM archive WHERE entry > ?1 "
@@ -612,7 +614,7 @@ Task<ArchiveStore::Expired> ArchiveStore::expire(WallTime before, std::int64_t p
             {position, static_cast<std::int64_t>(most)},
             [&](const SqlRow& row) { olds.push_back(readOld(row)); });
         Expired expired;
-        expired.deleted = deleteOld(connection, olds, toMilliseconds(before));
+        expired.deleted = deleteOld(connection, conversations_, olds, toMilliseconds(before));
         // Entries are numbered in the order of their commits, nearly that of their stamps: when a
         // whole step is young enough, the rest is as well.
         const bool hasOld = std::any_of(olds.begin(), olds.end(), [&](const Old& old) {
@@ -625,7 +627,7 @@ Task<ArchiveStore::Expired> ArchiveStore::expire(WallTime before, std::int64_t p
 }
 
 Task<std::int64_t> ArchiveStore::purge(AccountId account, WallTime before, std::size_t most) {
-    auto work = [=](SqlConnection& connection) {
+    auto work = [this, account, before, most](SqlConnection& connection) {
         std::vector<Old> olds;
         connection.run(
             "SELECT entry, account, stamp, conversation, flags FROM archive WHERE account = ?1 "
@@ -633,7 +635,7 @@ Task<std::int64_t> ArchiveStore::purge(AccountId account, WallTime before, std::
             {account, toMilliseconds(before), static_cast<std::int64_t>(most),
              readDelivered(connection, account)},
             [&](const SqlRow& row) { olds.push_back(readOld(row)); });
-        return deleteOld(connection, olds, toMilliseconds(before));
+        return deleteOld(connection, conversations_, olds, toMilliseconds(before));
     };
     return database_.write(std::move(work));
 }

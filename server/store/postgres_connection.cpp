@@ -127,6 +127,21 @@ private:
     int row_ = 0;
 };
 
+// libpq's messages have lines and an indentation; ours go into logs.
+std::string oneLine(std::string_view message) {
+    std::string text;
+    for (const char c : message) {
+        const bool isSpace = c == '\n' || c == '\t' || c == ' ';
+        if (!isSpace) {
+            text += c;
+        } else if (!text.empty() && text.back() != ' ') {
+            text += ' ';
+        }
+    }
+    if (text.ends_with(' ')) text.pop_back();
+    return text;
+}
+
 // The values of one execution, as libpq takes them.
 class Parameters {
 public:
@@ -340,11 +355,7 @@ private:
 
     PGconn* handle() const { return handle_.get(); }
 
-    std::string message() const {
-        std::string text = PQerrorMessage(handle());
-        while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-        return text;
-    }
+    std::string message() const { return oneLine(PQerrorMessage(handle())); }
 
     [[noreturn]] void fail(const PGresult* result, std::string_view during) {
         const char* field = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
@@ -356,7 +367,7 @@ private:
         }
         std::string text{"PostgreSQL: "};
         const std::string_view primary = result ? PQresultErrorMessage(result) : "";
-        text += primary.empty() ? message() : std::string{primary};
+        text += primary.empty() ? message() : oneLine(primary);
         text += " in: ";
         text += during.substr(0, 200);
         if (state == "23505") throw SqlConflict{text};

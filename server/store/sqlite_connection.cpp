@@ -35,15 +35,15 @@ struct TextHash {
 
 [[noreturn]] void fail(sqlite3* handle, std::string_view during) {
     const int extended = sqlite3_extended_errcode(handle);
+    const std::string_view message = sqlite3_errmsg(handle);
+    const std::string_view kind = sqlite3_errstr(extended & 0xff);
     std::string text{"SQLite: "};
-    text += sqlite3_errmsg(handle);
-    text += " (";
-    text += sqlite3_errstr(extended & 0xff);
+    text += message;
+    if (message != kind) text.append(" (").append(kind).append(")");
     if (const int error = sqlite3_system_errno(handle); error != 0) {
-        text += ", ";
-        text += std::generic_category().message(error);
+        text += ", " + std::generic_category().message(error);
     }
-    text += ") in: ";
+    text += " in: ";
     text += during.substr(0, 200);
     switch (extended) {
         case SQLITE_CONSTRAINT_UNIQUE:

@@ -23,8 +23,7 @@ constexpr std::size_t inputWhileBusyMax = 64 * 1024;
 
 }  // namespace
 
-ClientStream::ClientStream(ClientStreams& streams, std::unique_ptr<Transport> transport,
-                           bool directTls)
+ClientStream::ClientStream(ClientStreams& streams, std::unique_ptr<Transport> transport)
     : streams_{&streams},
       transport_{std::move(transport)},
       xml_{streams.shard().parsers(), streams.limits({}).beforeLogin},
@@ -33,7 +32,6 @@ ClientStream::ClientStream(ClientStreams& streams, std::unique_ptr<Transport> tr
       allowance_{streams.limits({}).bytesBurst},
       allowanceAt_{lastInput_} {
     transport_->setUser(*this);
-    if (directTls) transport_->startTls(*streams.tls());
 }
 
 ClientStream::~ClientStream() {

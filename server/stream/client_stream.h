@@ -23,7 +23,7 @@ class Session;
 
 class ClientStream final : public TransportUser, public Outlet, public StreamFacts {
 public:
-    ClientStream(ClientStreams& streams, std::unique_ptr<Transport> transport, bool directTls);
+    ClientStream(ClientStreams& streams, std::unique_ptr<Transport> transport);
     ~ClientStream() override;
 
     // TransportUser

@@ -21,8 +21,8 @@ ClientStreams::ClientStreams(Shard& shard, std::vector<std::unique_ptr<ClientStr
 
 ClientStreams::~ClientStreams() = default;
 
-void ClientStreams::accept(std::unique_ptr<Transport> transport, bool directTls) {
-    add(std::make_unique<ClientStream>(*this, std::move(transport), directTls));
+void ClientStreams::accept(std::unique_ptr<Transport> transport) {
+    add(std::make_unique<ClientStream>(*this, std::move(transport)));
 }
 
 const ClientLimits& ClientStreams::limits(std::string_view host) {

@@ -25,8 +25,8 @@ public:
                   const TlsServerContext* tls);
     ~ClientStreams();
 
-    // A connection was accepted. With `directTls` the handshake comes first (XEP-0368).
-    void accept(std::unique_ptr<Transport> transport, bool directTls);
+    // A connection was accepted. With direct TLS (XEP-0368) its handshake has begun already.
+    void accept(std::unique_ptr<Transport> transport);
 
     Shard& shard() { return shard_; }
     const TlsServerContext* tls() const { return tls_; }

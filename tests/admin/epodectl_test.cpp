@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <future>
 #include <optional>
@@ -132,7 +133,7 @@ struct House {
     test::TemporaryFolder folder;
     CommandRegistry registry;
     std::vector<CommandRegistry::Registration> registrations;
-    int removed = 0;
+    std::atomic<int> removed = 0;
     std::promise<void> mayEnd;
     ControlSocketSettings settings;
     test::ThreadExecutor executor;

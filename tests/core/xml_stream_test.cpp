@@ -98,6 +98,7 @@ TEST_CASE("stanzas stand in the tree as they were meant") {
         // CDATA is text, and one with the text beside it.
         {"<a>1<![CDATA[<2>]]>3<![CDATA[]]></a>", "<a xmlns='jabber:client'>1&lt;2&gt;3</a>"},
         {"<a><![CDATA[]]></a>", "<a xmlns='jabber:client'/>"},
+        {"<a><![CDATA[<b>'</a>]]>'</a>", "<a xmlns='jabber:client'>&lt;b&gt;'&lt;/a&gt;'</a>"},
         {"<a><![CDATA[</a>]>]]]></a>", "<a xmlns='jabber:client'>&lt;/a&gt;]&gt;]</a>"},
         {"<a b='/' c=\"/>'\"><b d='\">&lt;/a>'/><e></e></a>",
          "<a xmlns='jabber:client' b='/' c='/&gt;&apos;'><b d='&quot;&gt;&lt;/a&gt;'/><e/></a>"},

@@ -28,7 +28,7 @@ public:
     // The cluster, running; null when PostgreSQL is not installed.
     static PostgresCluster* find() {
         static const std::unique_ptr<PostgresCluster> cluster = make();
-        if (cluster && cluster->server_ == 0) cluster->start();
+        if (cluster) cluster->start();
         return cluster.get();
     }
 
@@ -60,7 +60,9 @@ public:
         }
     }
 
+    // Does nothing when it runs.
     void start() {
+        if (server_ != 0) return;
         server_ = spawn(
             {binaries() + "postgres", "-D", data(), "-k", folder_, "-c", "listen_addresses=", "-c",
              "fsync=on", "-c", "shared_buffers=16MB", "-c", "logging_collector=off"},

@@ -180,7 +180,8 @@ void TestServer::boot() {
 void TestServer::accept(std::unique_ptr<Transport> transport, bool directTls) {
     // SimTransport was made for the first executor.
     executors_.front()->post([this, directTls, moved = std::move(transport)]() mutable {
-        streams_.front()->accept(std::move(moved), directTls);
+        if (directTls) moved->startTls(tls_);
+        streams_.front()->accept(std::move(moved));
     });
 }
 
