@@ -29,9 +29,11 @@ StanzaError refusalFor(const std::exception_ptr& failure, std::string_view owner
                 "The server can't reach its storage at the moment; try again later."};
     } catch (const std::exception& other) {
         routeLog.error("a request's handler failed", {{"plugin", owner}, {"failure", other.what()}});
-        return {ErrorType::Wait, Condition::InternalServerError,
-                "The server failed while it handled this."};
+    } catch (...) {
+        routeLog.error("a request's handler failed", {{"plugin", owner}});
     }
+    return {ErrorType::Wait, Condition::InternalServerError,
+            "The server failed while it handled this."};
 }
 
 }  // namespace
@@ -91,7 +93,14 @@ void dispatchIq(Shard& shard, Host& host, Addressee addressee, const StanzaPtr& 
     };
     auto call = std::make_shared<Call>(
         Call{Iq{stanza, addressee, host, shard}, host.sharedServices(), entry, std::move(hold)});
-    start(entry->handler(call->iq), [call](std::optional<Reply> reply, std::exception_ptr failure) {
+    Task<Reply> handling;
+    try {
+        handling = entry->handler(call->iq);
+    } catch (...) {  // of a handler that is no coroutine itself
+        shard.refuse(*stanza, refusalFor(std::current_exception(), entry->owner));
+        return;
+    }
+    start(std::move(handling), [call](std::optional<Reply> reply, std::exception_ptr failure) {
         Shard& shard = call->iq.shard();
         if (failure) {
             shard.refuse(call->iq.stanza(), refusalFor(failure, call->entry->owner));
