@@ -49,6 +49,9 @@ TEST_CASE("values are put together and listed by prefix") {
 TEST_CASE("saved sessions are taken once, without those that have expired") {
     overAllDatabases([](Setup& setup) {
         auto& sessions = setup.stores().sessions;
+        auto& accounts = setup.stores().accounts;
+        const AccountId juliet = *setup.await(accounts.create("juliet@capulet.example", {}, day));
+        const AccountId romeo = *setup.await(accounts.create("romeo@montague.example", {}, day));
         const std::string state{"h=5\0<message/>", 14};
         setup.await(sessions.saveAll({{"of before", juliet, "old", day, "gone"}}));
         setup.await(
@@ -59,6 +62,7 @@ TEST_CASE("saved sessions are taken once, without those that have expired") {
         REQUIRE(taken.size() == 2);
         CHECK(taken[0].id == "a");
         CHECK(taken[0].account == romeo);
+        CHECK(taken[0].jid == "romeo@montague.example");
         CHECK(taken[0].state.empty());
         CHECK(taken[1].id == "b");
         CHECK(taken[1].resource == "balcony");
@@ -70,7 +74,8 @@ TEST_CASE("saved sessions are taken once, without those that have expired") {
 
 TEST_CASE("each node takes the sessions that it has saved") {
     overAllDatabases([](Setup& setup) {
-        setup.stores();
+        const AccountId juliet =
+            *setup.await(setup.stores().accounts.create("juliet@capulet.example", {}, day));
         SessionStore one{setup.database(), "one"};
         SessionStore two{setup.database(), "two"};
         const WallTime later = day + std::chrono::seconds{1};
