@@ -133,3 +133,22 @@ TEST_CASE("subscription requests wait in their order until they are answered") {
         CHECK(setup.await(rosters.requests(romeo)).empty());
     });
 }
+
+TEST_CASE("a request is answered by the contact who sees us, or who is removed") {
+    overAllDatabases([](Setup& setup) {
+        auto& rosters = setup.stores().rosters;
+        const auto asking = [&] { return setup.await(rosters.load(juliet)).asking; };
+        for (const auto* jid : {"c@x.example", "a@x.example", "b@x.example"}) {
+            setup.await(rosters.putRequest(juliet, {jid, "<presence/>"}, day));
+        }
+        CHECK(asking() == Lines{"a@x.example", "b@x.example", "c@x.example"});
+        setup.await(rosters.put(juliet, contact("a@x.example")));
+        setup.await(rosters.put(juliet, contact("b@x.example")));
+        CHECK(asking().size() == 3);
+        setup.await(rosters.remove(juliet, "a@x.example"));
+        RosterItem seen = contact("b@x.example");
+        seen.subscription = Subscription::From;
+        setup.await(rosters.put(juliet, seen));
+        CHECK(asking() == Lines{"c@x.example"});
+    });
+}
