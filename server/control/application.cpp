@@ -9,6 +9,7 @@
 #include "core/random.h"
 #include "core/version.h"
 #include "net/address_limit.h"
+#include "route/login_limiter.h"
 #include "route/presence_options.h"
 #include "route/session_options.h"
 #include "store/open_database.h"
@@ -51,7 +52,7 @@ void onEachLoop(const std::vector<std::unique_ptr<EventLoop>>& loops, Work work)
 OptionList allOptions(const PluginHost& plugins) {
     OptionList all;
     for (const auto& some : {serverOptions(), listenOptions(), databaseOptions(), clientOptions(), sessionOptions(),
-                             presenceOptions(), pluginHostOptions(), plugins.options()})
+                             presenceOptions(), loginOptions(), pluginHostOptions(), plugins.options()})
         all.insert(all.end(), some.begin(), some.end());
     all.push_back(&connectionsPerAddressMax);
     return all;

@@ -20,6 +20,7 @@ const Log routeLog{"route"};
 
 constexpr std::size_t pendingPage = 100;
 constexpr auto positionDelay = std::chrono::seconds{1};
+constexpr auto pendingRetry = std::chrono::seconds{10};
 
 StanzaError nobodyThere() {
     return {Condition::ServiceUnavailable, "The addressee is not available."};
@@ -41,7 +42,7 @@ Account::Account(Shard& shard, Host& host, Jid bare, AccountRecord record)
       preferences_{std::move(record.archivePreferences)},
       lastStamp_{toMilliseconds(record.archive.last)},
       savedPosition_{toMilliseconds(record.archive.delivered)},
-      pending_{savedPosition_, record.archive.pending > 0},
+      pending_{savedPosition_, lastStamp_, record.archive.pending > 0},
       lastUsed_{shard.executor().now()} {
     takeRoster(record.roster);
 }
@@ -84,10 +85,11 @@ Session& Account::bind(Jid full) {
 
 void Account::remove(Session& session) {
     std::deque<Unacknowledged> queue;
+    const Jid jid = session.jid();
     if (StreamManagement* sm = session.sm()) queue = sm->takeQueue();
     std::erase_if(sessions_, [&session](const auto& entry) { return entry.get() == &session; });
     lastUsed_ = shard_.executor().now();
-    returnUnacknowledged(std::move(queue));
+    returnUnacknowledged(jid, std::move(queue));
     if (sessions_.empty()) savePosition();
 }
 
@@ -267,19 +269,31 @@ Uuid Account::append(const StanzaPtr& message, const Jid& peer, ArchiveFlags fla
     return id;
 }
 
+void Account::deliverPendingToAny() {
+    const auto sessions = mostAvailable();
+    if (!sessions.empty()) deliverPending(*sessions.front());
+}
+
 void Account::deliverPending(Session& session) {
     if (!pending_.waitingFrom() || readingPending_) return;
     readingPending_ = true;
-    start(readPending(session.jid()),
-          [&shard = shard_, bare = jid_](std::exception_ptr failure) {
-              Account* account = shard.loaded(bare.text());
-              if (!account) return;
-              if (failure)
-                  routeLog.warning("waiting messages could not be read", {{"account", bare.text()}});
-              account->readingPending_ = false;
-              for (auto& held : std::exchange(account->held_, {}))
-                  account->receiveMessage(held.message, std::move(held.hold));
-          });
+    start(readPending(session.jid()), [&shard = shard_, bare = jid_](std::exception_ptr failure) {
+        if (failure)
+            routeLog.warning("waiting messages could not be read", {{"account", bare.text()}});
+        if (Account* account = shard.loaded(bare.text())) account->pendingRead(failure != nullptr);
+    });
+}
+
+// What came meanwhile goes out after what waited: also when the client has left before it had all.
+void Account::pendingRead(bool hasFailed) {
+    pending_.stopReading();
+    readingPending_ = false;
+    if (hasFailed)
+        pendingTimer_ = shard_.executor().after(pendingRetry, [this] { deliverPendingToAny(); });
+    else
+        deliverPendingToAny();
+    if (readingPending_) return;
+    for (auto& held : std::exchange(held_, {})) receiveMessage(held.message, std::move(held.hold));
 }
 
 // Page by page, so that a long absence doesn't fill the memory; after each wait everything is looked up
@@ -288,7 +302,7 @@ Task<void> Account::readPending(Jid sessionJid) {
     Shard& shard = shard_;
     ArchiveStore& archive = shard.server().stores().archive;
     const AccountId id = id_;
-    std::int64_t after = *pending_.waitingFrom() - 1;
+    std::int64_t after = pending_.startReading() - 1;
     // What was appended a moment ago is in the log only when it is committed.
     auto nothing = [](SqlConnection&) { return true; };
     auto flushed = co_await shard.server().database().write(nothing);
@@ -299,10 +313,11 @@ Task<void> Account::readPending(Jid sessionJid) {
         if (!session || !session->takesMessages()) co_return;
         for (const auto& entry : page) {
             after = toMilliseconds(entry.stamp());
-            if (!pending_.isOut(after)) deliverWaiting(*session, entry);
+            if (!pending_.isOut(after) && !pending_.isDelivered(after))
+                deliverWaiting(*session, entry);
         }
         more = page.size() == pendingPage;
-        pending_.givenOut(after, more);
+        pending_.readUntil(after, more);
         positionChanged();
     }
 }
@@ -316,7 +331,10 @@ void Account::deliverWaiting(Session& session, const ArchiveEntry& entry) {
     escapeAttribute(insertion, host_.domain());
     insertion.append("' stamp='").append(formatDateTime(entry.stamp())).append("'/>");
     if (entry.flags.isArchived) insertion.append(stanzaIdXml(entry.id));
-    if (session.sm()) pending_.stored(stamp, 1);
+    if (session.sm())
+        pending_.stored(stamp, 1);
+    else
+        pending_.delivered(stamp);
     session.deliver(message, insertion, session.sm() ? stamp : 0);
 }
 
@@ -331,19 +349,27 @@ void Account::fetched(std::int64_t through) {
 }
 
 // A session has ended without its client having acknowledged these: messages wait for the next client,
-// or go to one that is there; requests are answered for it.
-void Account::returnUnacknowledged(std::deque<Unacknowledged> queue) {
+// or go to one that is there; the rest is answered for it.
+void Account::returnUnacknowledged(const Jid& session, std::deque<Unacknowledged> queue) {
     bool anyWaits = false;
     for (const auto& entry : queue) {
-        if (entry.stamp != 0) {
+        if (entry.stamp != 0)
             anyWaits = pending_.returned(entry.stamp) || anyWaits;
-        } else if (entry.stanza->isIq() && entry.stanza->isRequest()) {
-            shard_.refuse(*entry.stanza, nobodyThere());
-        }
+        else
+            answerFor(session, *entry.stanza);
     }
-    if (!anyWaits) return;
-    const auto others = mostAvailable();
-    if (!others.empty()) deliverPending(*others.front());
+    if (anyWaits) deliverPendingToAny();
+}
+
+// As if it had come after the end of the session (RFC 6121, 8.5.3.2). A message to the account may
+// have reached another client.
+void Account::answerFor(const Jid& session, const Stanza& undelivered) {
+    const bool mustKnow =
+        undelivered.isIq() ? undelivered.isRequest()
+                           : undelivered.isMessage() && undelivered.to() == session &&
+                                 (undelivered.type() == StanzaType::Groupchat ||
+                                  keepingOf(undelivered) == Keeping::Refused);
+    if (mustKnow) shard_.refuse(undelivered, nobodyThere());
 }
 
 void Account::positionChanged() {

@@ -53,8 +53,12 @@ public:
     // The log. A message that is stored gets a stanza-id; `deliver…` sends what waits.
     std::string stanzaIdXml(const Uuid& id) const;  // <stanza-id xmlns='urn:xmpp:sid:0' …/>
     void deliverPending(Session& session);
+    void deliverPendingToAny();             // to one of the sessions that take messages
     void acknowledged(std::int64_t stamp);  // a client has it
     void noteOut(std::int64_t stamp) { pending_.stored(stamp, 1); }  // a restored session will give it
+    void noteDelivered(std::int64_t stamp) { pending_.delivered(stamp); }
+    // Stamps behind the first message that is not delivered.
+    const std::set<std::int64_t>& deliveredBeyond() const { return pending_.deliveredBeyond(); }
     void fetched(std::int64_t through);     // a client has read its archive up to there
     void savePosition();
     // The first stamp that no client may have yet; nothing when they have everything.
@@ -94,7 +98,9 @@ private:
     Uuid append(const StanzaPtr& message, const Jid& peer, ArchiveFlags flags, const Hold& hold);
     Task<void> readPending(Jid session);
     void deliverWaiting(Session& session, const ArchiveEntry& entry);
-    void returnUnacknowledged(std::deque<Unacknowledged> queue);
+    void pendingRead(bool hasFailed);
+    void returnUnacknowledged(const Jid& session, std::deque<Unacknowledged> queue);
+    void answerFor(const Jid& session, const Stanza& undelivered);
     void positionChanged();
 
     Shard& shard_;
@@ -111,6 +117,7 @@ private:
     StateSlots slots_;
     SteadyTime lastUsed_;
     Timer positionTimer_;
+    Timer pendingTimer_;  // the log could not be read: another try
     bool readingPending_ = false;
 };
 
