@@ -148,6 +148,7 @@ void Server::shutdown(UniqueFunction<void()> done) {
 }
 
 void Shard::endStreams() {
+    eachAccount([](Account& account) { account.logUnacknowledged(); });
     const StreamError error{.condition = StreamCondition::SystemShutdown,
                             .text = "The server is going down and will be back."};
     std::vector<Outlet*> outlets;
@@ -192,14 +193,7 @@ void Shard::saveSessions(ServerSaved& saved) {
 
 void Server::restore(UniqueFunction<void()> done) {
     Executor& executor = shards_.front()->executor();
-    // Messages that came to the log after a session was saved, behind those that it holds.
-    auto last = whenAllDone(executor, std::move(done));
-    auto all = whenAllDone(executor, [this, last = std::move(last)] {
-        for (auto& shard : shards_)
-            shard->executor().post([&shard = *shard, last] {
-                shard.eachAccount([](Account& account) { account.deliverPendingToAny(); });
-            });
-    });
+    const auto all = whenAllDone(executor, std::move(done));
     executor.post([this, all, &executor] {
         start(stores_->sessions.takeAll(executor.wallNow()),
               [this, all](std::optional<std::vector<SavedSession>> sessions, std::exception_ptr failure) {

@@ -210,6 +210,8 @@ void ClientStream::resumeWhenSafe(const Jid& full, const std::string& smId, std:
     session->resend();
     SessionEvent event{*session};
     host_->services().sessionResumed.run(event);
+    // While it was away, older messages stayed in the log.
+    if (session->takesMessages()) session->account().deliverPending(*session);
     proceed();
 }
 
