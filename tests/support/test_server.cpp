@@ -51,10 +51,15 @@ TestClient::TestClient(TestServer& server, SimLinkSettings settings, bool direct
 TestClient::~TestClient() = default;
 
 TestClient& TestClient::send(std::string_view bytes) {
+    sendSoon(bytes);
+    server_.run();
+    return *this;
+}
+
+TestClient& TestClient::sendSoon(std::string_view bytes) {
     server_.clientExecutor_->post([this, text = std::string{bytes}] {
         if (!isClosed_) transport_->send(text);
     });
-    server_.run();
     return *this;
 }
 
