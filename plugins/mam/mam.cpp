@@ -6,6 +6,9 @@
 #include "core/rsm.h"
 #include "core/time_format.h"
 #include "plugin/plugin.h"
+#include "route/account.h"
+#include "route/server.h"
+#include "route/session.h"
 #include "store/stores.h"
 
 #include <algorithm>
@@ -82,6 +85,7 @@ class Archive final : public Plugin {
 public:
     explicit Archive(PluginContext& context)
         : store_{context.server().stores().archive},
+          database_{context.server().database()},
           default_{*parseFallback(context.value(archiveDefault))},
           pageMax_{std::size_t(context.value(pageMax))},
           preferenceMax_{std::size_t(context.value(preferenceMax))},
@@ -93,6 +97,7 @@ public:
         context.onIq(StanzaType::Set, prefs, Addressee::Account, this, &Archive::setPreferences);
         context.on(&Services::archive, Phase::Act, this, &Archive::decide);
         context.on(&Services::incoming, Phase::Change, this, &Archive::removeForgedIds);
+        context.on(&Services::outgoing, Phase::Change, this, &Archive::removeSentIds);
         context.accountFeature(mam::ns);
         context.accountFeature("urn:xmpp:mam:2#extended");
         context.accountFeature(ns::stanzaIds);
@@ -125,15 +130,24 @@ private:
         return contact && contact->listed;
     }
 
-    // Ids that claim to be ours are removed, else anybody could forge them (XEP-0359, 6).
-    Verdict removeForgedIds(IncomingEvent& event) {
-        const std::string_view own = event.account.jid().text();
-        const auto isForged = [own](const Element& child) {
-            return child.is("stanza-id", ns::stanzaIds) && child.get("by") == own;
+    // Ids that claim to be ours are removed, else anybody could forge them (XEP-0359, 6). What the
+    // account itself sends is kept in its archive too.
+    Verdict removeForgedIds(IncomingEvent& event) { return removeIdsBy(event.account.jid(), event.stanza); }
+    Verdict removeSentIds(OutgoingEvent& event) {
+        return removeIdsBy(event.session.account().jid(), event.stanza);
+    }
+
+    static Verdict removeIdsBy(const Jid& own, StanzaEdit& stanza) {
+        const auto isForged = [&own](const Element& child) {
+            if (!child.is("stanza-id", ns::stanzaIds)) return false;
+            if (child.get("by") == own.text()) return true;
+            // Clients compare addresses, not their spelling.
+            const auto by = Jid::parse(child.get("by"));
+            return by && by->bareText() == own.text();
         };
-        for (const Element& child : event.stanza->root().children()) {
+        for (const Element& child : stanza->root().children()) {
             if (!isForged(child)) continue;
-            event.stanza.change().edit().removeChildren(isForged);
+            stanza.change().edit().removeChildren(isForged);
             break;
         }
         return Verdict::Pass;
@@ -144,6 +158,20 @@ private:
     }
 
     // ---- queries
+
+    // Waits until what has been delivered can be read: a client may ask for what is behind a message
+    // that it got a moment ago.
+    Task<void> settle(const Account& account) {
+        if (account.isLogSettled()) co_return;
+        auto nothing = [](SqlConnection&) { return true; };
+        auto write = database_.write(nothing);
+        try {
+            const auto settled = co_await write;
+            (void)settled;
+        } catch (const std::exception&) {
+            // Nothing can be stored at the moment; what there is can still be read.
+        }
+    }
 
     Task<Reply> tellForm(const Iq& iq) {
         if (!iq.isToOwnAccount()) co_return foreign();
@@ -159,6 +187,7 @@ private:
         auto& request = std::get<mam::Request>(read);
         request.query.account = iq.account()->id();
 
+        co_await settle(*iq.account());
         const auto page = co_await store_.query(request.query);
         if (page.isIdUnknown)
             co_return StanzaError{Condition::ItemNotFound, "An id of the query is not in the archive."};
@@ -206,19 +235,24 @@ private:
         return fin;
     }
 
-    // A client that reads on from where nothing was missing needs no offline delivery of it.
+    // A client that has read its messages here needs no offline delivery of them. A page holds all that
+    // is in the archive from its one end to the other, and behind the begin of the query up to there.
     static void noteFetched(Account& account, const ArchivePage& page, const mam::Request& request) {
-        if (page.entries.empty() || !request.query.with.empty() || !request.query.ids.empty()) return;
-        const auto from = account.waitingFrom();
-        if (!from) return;
-        const bool hasNoGap = toMilliseconds(page.entries.front().stamp()) <= *from ||
-                              (request.query.isBackwards && page.isComplete);
-        if (hasNoGap) account.fetched(toMilliseconds(page.entries.back().stamp()));
+        const ArchiveQuery& query = request.query;
+        if (page.entries.empty() || !query.with.empty() || !query.ids.empty()) return;
+        std::int64_t first = toMilliseconds(page.entries.front().stamp());
+        if (!query.isBackwards || page.isComplete) {
+            first = query.start ? toMilliseconds(*query.start) : 0;
+            for (const auto* after : {&query.afterId, &query.after})
+                if (*after) first = std::max(first, toMilliseconds((*after)->stamp()) + 1);
+        }
+        account.fetched(first, toMilliseconds(page.entries.back().stamp()));
     }
 
     Task<Reply> tellMetadata(const Iq& iq) {
         if (!iq.isToOwnAccount()) co_return foreign();
         const AccountId account = iq.account()->id();
+        co_await settle(*iq.account());
         const auto found = co_await store_.metadata(account);
         Document answer{metadata.name, metadata.ns};
         if (found) {
@@ -296,6 +330,7 @@ private:
     }
 
     ArchiveStore& store_;
+    Database& database_;
     const Fallback default_;
     const std::size_t pageMax_;
     const std::size_t preferenceMax_;

@@ -92,13 +92,15 @@ struct DeliveredEvent : Event {
     DeliveredEvent(Account& a, const StanzaPtr& m) : account{a}, message{m} {}
 };
 
-// Before a stanza is written to a session's stream or queue. Stop keeps it from that.
+// Before a stanza is written to a session's stream or queue. Stop keeps it from that; who writes it
+// later gives all three to Session::write, since a message is delivered when its stamp is acknowledged.
 struct SessionOutputEvent : Event {
     Session& session;
     const StanzaPtr& stanza;
     std::string_view insertion;
-    SessionOutputEvent(Session& s, const StanzaPtr& p, std::string_view i)
-        : session{s}, stanza{p}, insertion{i} {}
+    std::int64_t stamp;
+    SessionOutputEvent(Session& s, const StanzaPtr& p, std::string_view i, std::int64_t t = 0)
+        : session{s}, stanza{p}, insertion{i}, stamp{t} {}
 };
 
 // A session was bound, became available for the first time, was resumed, or has ended for good.

@@ -75,6 +75,7 @@ public:
     const T& get(const Option<T>& option) const {
         return settings_->get(option, domain_);
     }
+    const Settings& settings() const { return *settings_; }
     const SessionLimits& limits() const { return limits_; }
     void replace(SettingsPtr settings);
     void replace(std::shared_ptr<const Services> services) { services_ = std::move(services); }

@@ -7,6 +7,7 @@
 #include "route/host.h"
 #include "route/shard.h"
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -66,8 +67,9 @@ public:
     void replace(const std::string& host, std::shared_ptr<const Services> services,
                  UniqueFunction<void()> done = {});
 
-    // For an orderly stop: ends all streams with system-shutdown, saves resumable sessions, writes
-    // positions. `done` runs on shard 0 when all of it is stored.
+    // For an orderly stop: ends the streams of all sessions with system-shutdown, lets what they
+    // have sent come to its end, saves resumable sessions and writes positions. `done` runs on
+    // shard 0 when all of it is stored. New sessions are refused from now on.
     void shutdown(UniqueFunction<void()> done);
     // Brings back what a shutdown has saved. Before the first connection. `done` runs on shard 0.
     void restore(UniqueFunction<void()> done);
@@ -87,7 +89,7 @@ private:
     std::string saltSecret_;
     SteadyTime started_;
     Elsewhere* elsewhere_ = nullptr;
-    bool stopping_ = false;
+    std::atomic<bool> stopping_ = false;
 };
 
 }  // namespace epode

@@ -121,9 +121,10 @@ void Shard::receive(StanzaPtr stanza, Hold hold) {
                 dispatchIq(*this, *host, Addressee::Account, stanza, hold);
                 return;
             }
-            // RFC 6121, 8.5.1. A subscription request to nobody is dropped, so that addresses can't
-            // be tried out by it.
-            if (!stanza->isPresence())
+            // RFC 6121, 8.5.1 and table 1. A subscription request to nobody is dropped, so that
+            // addresses can't be tried out by it.
+            const bool isHeadline = stanza->isMessage() && stanza->type() == StanzaType::Headline;
+            if (!stanza->isPresence() && !isHeadline)
                 refuse(*stanza, {Condition::ServiceUnavailable, "There is no such account here."});
         },
         [this, stanza, hold] {

@@ -261,7 +261,9 @@ void ClientLogin::fail(sasl::Condition condition, std::string_view text) {
 
     Shard& shard = stream_.shard();
     if (condition == sasl::Condition::NotAuthorized) {
-        const auto account = Jid::make(username_, setup_.domain);
+        // Before the client has said who it is there is nobody.
+        const auto account =
+            username_.empty() ? std::nullopt : Jid::make(username_, setup_.domain);
         shard.server().loginLimiter().failed(stream_.peerAddress(),
                                              account ? account->text() : std::string{},
                                              shard.executor().now());

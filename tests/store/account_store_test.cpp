@@ -135,7 +135,8 @@ TEST_CASE("a removed account leaves nothing behind and its number is not used ag
             setup.await(stores.rosters.put(account, {.jid = romeo}));
             setup.await(stores.rosters.putRequest(account, {romeo, "<presence/>"}, day));
             setup.await(stores.archive.setPreferences(account, {.always = {romeo}}));
-            setup.await(stores.sessions.saveAll({{"id", account, "balcony", day, "state"}}));
+            const SavedSession session{.id = "id", .account = account, .resource = "balcony"};
+            setup.await(stores.sessions.saveAll({session}));
             stores.archive.setDelivered(setup.executor, account, day, {});
             for (int n = 0; n < 5; ++n) {
                 ArchiveEntry entry{Uuid::at(day + std::chrono::milliseconds{n}), {}, "<message/>"};

@@ -7,7 +7,6 @@ using namespace epode;
 namespace {
 constexpr AccountId juliet = 1;
 constexpr AccountId romeo = 2;
-const WallTime day = fromMilliseconds(1'790'000'000'000);
 }  // namespace
 
 TEST_CASE("a value is found by its owner, component and key alone") {
@@ -69,41 +68,5 @@ TEST_CASE("changes are made all or none, and never beyond the number of keys tha
         CHECK(change({{"b", std::nullopt}}, 0));
         CHECK(setup.await(store.list(juliet, "")) == KeyedStore::Values{{"c", "3"}});
         CHECK(setup.await(store.get(romeo, "a")).has_value());
-    });
-}
-
-TEST_CASE("saved sessions are taken once, without those that have expired") {
-    overAllDatabases([](Setup& setup) {
-        auto& sessions = setup.stores().sessions;
-        const std::string state{"h=5\0<message/>", 14};
-        setup.await(sessions.saveAll({{"of before", juliet, "old", day, "gone"}}));
-        setup.await(
-            sessions.saveAll({{"b", juliet, "balcony", day + std::chrono::seconds{9}, state},
-                              {"a", romeo, "", day + std::chrono::seconds{9}, ""},
-                              {"c", romeo, "late", day, "expired"}}));
-        const auto taken = setup.await(sessions.takeAll(day));
-        REQUIRE(taken.size() == 2);
-        CHECK(taken[0].id == "a");
-        CHECK(taken[0].account == romeo);
-        CHECK(taken[0].state.empty());
-        CHECK(taken[1].id == "b");
-        CHECK(taken[1].resource == "balcony");
-        CHECK(taken[1].state == state);
-        CHECK(taken[1].expires == day + std::chrono::seconds{9});
-        CHECK(setup.await(sessions.takeAll(day)).empty());
-    });
-}
-
-TEST_CASE("each node takes the sessions that it has saved") {
-    overAllDatabases([](Setup& setup) {
-        setup.stores();
-        SessionStore one{setup.database(), "one"};
-        SessionStore two{setup.database(), "two"};
-        const WallTime later = day + std::chrono::seconds{1};
-        setup.await(one.saveAll({{"id", juliet, "balcony", later, "1"}}));
-        setup.await(two.saveAll({{"id", juliet, "orchard", later, "2"}}));
-        CHECK(setup.await(one.takeAll(day)).at(0).state == "1");
-        CHECK(setup.await(one.takeAll(day)).empty());
-        CHECK(setup.await(two.takeAll(day)).at(0).state == "2");
     });
 }

@@ -4,6 +4,7 @@
 #include "core/base64.h"
 #include "core/namespaces.h"
 #include "core/sasl/credentials.h"
+#include "route/login_limiter.h"
 #include "route/presence_options.h"
 #include "route/session_options.h"
 #include "route/shard.h"
@@ -20,7 +21,7 @@ namespace {
 
 OptionList allOptions(const PluginHost& plugins) {
     OptionList all;
-    for (const auto& some : {sessionOptions(), presenceOptions(), clientOptions(), pluginHostOptions(), plugins.options()})
+    for (const auto& some : {sessionOptions(), presenceOptions(), loginOptions(), clientOptions(), pluginHostOptions(), plugins.options()})
         all.insert(all.end(), some.begin(), some.end());
     return all;
 }
@@ -50,10 +51,15 @@ TestClient::TestClient(TestServer& server, SimLinkSettings settings, bool direct
 TestClient::~TestClient() = default;
 
 TestClient& TestClient::send(std::string_view bytes) {
+    sendSoon(bytes);
+    server_.run();
+    return *this;
+}
+
+TestClient& TestClient::sendSoon(std::string_view bytes) {
     server_.clientExecutor_->post([this, text = std::string{bytes}] {
         if (!isClosed_) transport_->send(text);
     });
-    server_.run();
     return *this;
 }
 

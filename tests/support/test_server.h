@@ -33,6 +33,8 @@ public:
 
     // Bytes, and the server's turns until nothing happens any more.
     TestClient& send(std::string_view bytes);
+    // The same without the server's turns: what several clients do at the same time.
+    TestClient& sendSoon(std::string_view bytes);
     TestClient& sendHeader(std::string_view to = "capulet.example");
 
     // The next element that came and was not looked at, as XML; "" when there is none. Stream
