@@ -178,6 +178,7 @@ std::string displayDuration(Duration duration) {
     using namespace std::chrono;
     if (duration.count() < 0) return "-" + displayDuration(-duration);
     const auto milliseconds = floor<std::chrono::milliseconds>(duration).count();
+    if (milliseconds == 0) return "0 s";
     if (milliseconds < 1000) return std::to_string(milliseconds) + " ms";
     struct Unit {
         std::int64_t seconds;

@@ -9,6 +9,7 @@
 #include "core/random.h"
 #include "core/version.h"
 #include "net/address_limit.h"
+#include "route/login_limiter.h"
 #include "route/presence_options.h"
 #include "route/session_options.h"
 #include "store/open_database.h"
@@ -51,7 +52,7 @@ void onEachLoop(const std::vector<std::unique_ptr<EventLoop>>& loops, Work work)
 OptionList allOptions(const PluginHost& plugins) {
     OptionList all;
     for (const auto& some : {serverOptions(), listenOptions(), databaseOptions(), clientOptions(), sessionOptions(),
-                             presenceOptions(), pluginHostOptions(), plugins.options()})
+                             presenceOptions(), loginOptions(), pluginHostOptions(), plugins.options()})
         all.insert(all.end(), some.begin(), some.end());
     all.push_back(&connectionsPerAddressMax);
     return all;
@@ -90,6 +91,8 @@ Application::Application(StartRequest request, ConfigPtr config, std::unique_ptr
     startControl();
     serverLog.notice("serving", {{"host", config_->hosts.front()}, {"shards", std::int64_t(loops_.size())}});
     notifyReady("Serving " + config_->hosts.front());
+    if (const auto interval = watchdogInterval())
+        loops_.front()->post([this, interval = *interval] { watch(interval); });
 }
 
 Application::~Application() = default;
@@ -190,10 +193,9 @@ void Application::startControl() {
     controls_->stop = [this] { signals_.raise(Signals::Event::Stop); };
     controls_->addStatus = [this](CommandResult& result) {
         const auto health = database_->health();
-        result.fact("hosts", config_->hosts);
         result.fact("shards", loops_.size());
         result.fact("database", health.available ? std::string{"available"} : health.problem);
-        result.fact("waiting writes", health.waitingWrites);
+        result.fact("waiting-writes", health.waitingWrites);
     };
     commands_ = addServerCommands(registry_, controls_);
     for (auto& command : addUserCommands(registry_, *server_)) commands_.push_back(std::move(command));
@@ -206,7 +208,6 @@ void Application::startControl() {
 }
 
 Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
-    applyLogLevels(*config->settings);
     for (const auto& problem : tls_->reload(certificateFiles(*config->settings, config_->hosts, data_)))
         serverLog.error("a certificate could not be loaded; the one before stays", {{"problem", problem}});
     addressLimit_->setMost(config->settings->get(connectionsPerAddressMax));
@@ -219,21 +220,21 @@ Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
     co_return;
 }
 
+// Asked for by a signal. It goes on while this thread waits for the next one, which may be the end.
 void Application::reload() {
-    notifyReloading();
-    std::promise<void> done;
-    loops_.front()->post([this, &done] {
-        start(reloadConfig(*controls_), [&done](std::optional<CommandResult> result, std::exception_ptr failure) {
-            if (failure || result->isRefusal())
-                serverLog.error("the configuration could not be reloaded; the one before stays in force",
-                                {{"problem", failure ? std::string{"internal failure"} : result->error().message}});
-            else
-                serverLog.notice("configuration reloaded");
-            done.set_value();
-        });
+    loops_.front()->post([controls = controls_] {
+        start(reloadConfig(*controls), [controls](std::optional<CommandResult>, std::exception_ptr) {});
     });
-    done.get_future().wait();
-    notifyReady("Serving " + config_->hosts.front());
+}
+
+// Systemd restarts a server that doesn't give a sign of life in time: only when every loop has taken a
+// turn is there one.
+void Application::watch(Duration interval) {
+    watch_ = loops_.front()->after(interval / 3, [this, interval] {
+        auto all = std::shared_ptr<void>{nullptr, [](void*) { notifyWatchdog(); }};
+        for (auto& loop : loops_) loop->post([all] {});
+        watch(interval);
+    });
 }
 
 void Application::run() {
@@ -247,6 +248,7 @@ void Application::stop() {
     notifyStopping("Saying goodbye to clients");
     socket_.reset();
     onEachLoop(loops_, [this](std::size_t i) {
+        if (i == 0) watch_ = {};
         if (i < listeners_.size()) listeners_[i].clear();
     });
     std::promise<void> saved;

@@ -47,6 +47,7 @@ private:
     void stop();
     Task<> apply(ConfigPtr config, const ConfigChanges& changes);
     void reload();
+    void watch(Duration interval);
     std::string readSaltSecret() const;
 
     const StartRequest request_;
@@ -66,6 +67,7 @@ private:
     std::vector<std::unique_ptr<ClientStreams>> streams_;
     std::vector<std::vector<std::unique_ptr<Listener>>> listeners_;  // of each loop
     std::vector<std::thread> threads_;
+    Timer watch_;  // of the first loop
     CommandRegistry registry_;
     std::shared_ptr<ServerControls> controls_;
     std::vector<CommandRegistry::Registration> commands_;

@@ -87,7 +87,13 @@ public:
         rows_.push_back(std::move(cells));
         return *this;
     }
+    // Replaces a fact of the same name, as names are the keys of an object for programs.
     CommandResult& fact(std::string name, Cell value) {
+        for (auto& fact : facts_) {
+            if (fact.name != name) continue;
+            fact.value = std::move(value);
+            return *this;
+        }
         facts_.push_back({std::move(name), std::move(value)});
         return *this;
     }

@@ -127,7 +127,8 @@ MutableStanzaPtr Stanza::fromDocument(Document document, std::string_view inner,
     if (isBad) problem = Problem::BadTo;
     isBad = false;
     stanza->from_ = readAddress(from, isBad);
-    if (isBad) problem = Problem::BadFrom;
+    // Last: a client's own server replaces `from`, and must still learn what else is wrong.
+    if (isBad && problem == Problem::None) problem = Problem::BadFrom;
     return stanza;
 }
 

@@ -46,7 +46,8 @@ public:
     // it was received, or empty when that can't be reused; it lives as long as the document.
     // Nothing when the root is no stanza; `problem` says what is wrong (a malformed address: in
     // which case the stanza is made with that address empty, so that it can be answered).
-    // With BadType the type is None; with NoId (of an iq) there is nothing to answer to.
+    // With BadType the type is None; with NoId (of an iq) there is nothing to answer to. BadFrom is
+    // told only when nothing else is wrong.
     enum class Problem : std::uint8_t { None, NotAStanza, BadFrom, BadTo, BadType, NoId };
     static MutableStanzaPtr fromDocument(Document document, std::string_view inner,
                                          Problem& problem);

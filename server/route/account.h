@@ -54,6 +54,9 @@ public:
     std::string stanzaIdXml(const Uuid& id) const;  // <stanza-id xmlns='urn:xmpp:sid:0' …/>
     void deliverPending(Session& session);
     void acknowledged(std::int64_t stamp);  // a client has it
+    // Of a restored session: what another client had acknowledged before the restart.
+    const std::set<std::int64_t>& deliveredBeyond() const { return pending_.deliveredBeyond(); }
+    void noteDelivered(std::int64_t stamp) { pending_.noteDelivered(stamp); }
     void noteOut(std::int64_t stamp) { pending_.gave(stamp, 1, false); }  // a restored session will give it
     // A client has read its archive from the first to the last of these stamps.
     void fetched(std::int64_t first, std::int64_t last);

@@ -271,9 +271,11 @@ void Account::returnUnacknowledged(std::deque<Unacknowledged> queue) {
         const bool isRequest = entry.stanza->isIq() && entry.stanza->isRequest();
         // What must not be stored has reached nobody, unless there is another client of this
         // address.
+        const bool toIt = !entry.stanza->to().isBare();
         const bool isLost = entry.stanza->isMessage() &&
-                            keepingOf(*entry.stanza) == Keeping::Refused &&
-                            (!entry.stanza->to().isBare() || mostAvailable().empty());
+                            ((toIt && entry.stanza->type() == StanzaType::Groupchat) ||
+                             (keepingOf(*entry.stanza) == Keeping::Refused &&
+                              (toIt || mostAvailable().empty())));
         if (isRequest || isLost) shard_.refuse(*entry.stanza, nobodyThere());
     }
     if (Session* session = readyForWaiting()) deliverPending(*session);

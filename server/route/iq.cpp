@@ -18,6 +18,12 @@ StanzaError unserved() {
     return {Condition::ServiceUnavailable, "Nobody here serves this request."};
 }
 
+bool hasFurtherElement(const Element& first) {
+    for (const Element* node = first.nextSibling(); node; node = node->nextSibling())
+        if (!node->isText()) return true;
+    return false;
+}
+
 // What a handler's exception means for the one who asked.
 StanzaError refusalFor(const std::exception_ptr& failure, std::string_view owner) {
     try {
@@ -29,9 +35,11 @@ StanzaError refusalFor(const std::exception_ptr& failure, std::string_view owner
                 "The server can't reach its storage at the moment; try again later."};
     } catch (const std::exception& other) {
         routeLog.error("a request's handler failed", {{"plugin", owner}, {"failure", other.what()}});
-        return {ErrorType::Wait, Condition::InternalServerError,
-                "The server failed while it handled this."};
+    } catch (...) {
+        routeLog.error("a request's handler failed", {{"plugin", owner}});
     }
+    return {ErrorType::Wait, Condition::InternalServerError,
+            "The server failed while it handled this."};
 }
 
 }  // namespace
@@ -72,7 +80,7 @@ const IqTable::Entry* IqTable::find(StanzaType type, std::string_view name, std:
 void dispatchIq(Shard& shard, Host& host, Addressee addressee, const StanzaPtr& stanza,
                 Hold hold) {
     const Element* payload = stanza->payload();
-    if (!payload) {
+    if (!payload || hasFurtherElement(*payload)) {
         shard.refuse(*stanza, {Condition::BadRequest, "A request has exactly one child element."});
         return;
     }
@@ -91,7 +99,14 @@ void dispatchIq(Shard& shard, Host& host, Addressee addressee, const StanzaPtr& 
     };
     auto call = std::make_shared<Call>(
         Call{Iq{stanza, addressee, host, shard}, host.sharedServices(), entry, std::move(hold)});
-    start(entry->handler(call->iq), [call](std::optional<Reply> reply, std::exception_ptr failure) {
+    Task<Reply> task;
+    try {
+        task = entry->handler(call->iq);
+    } catch (...) {  // a handler that is no coroutine
+        shard.refuse(*stanza, refusalFor(std::current_exception(), entry->owner));
+        return;
+    }
+    start(std::move(task), [call](std::optional<Reply> reply, std::exception_ptr failure) {
         Shard& shard = call->iq.shard();
         if (failure) {
             shard.refuse(call->iq.stanza(), refusalFor(failure, call->entry->owner));

@@ -1,43 +1,88 @@
 #include "route/login_limiter.h"
 
+#include "net/ip_address.h"
+
 #include <algorithm>
 
 namespace epode {
 
 namespace {
-// Above this, buckets that have run empty are swept out.
-constexpr std::size_t bucketsMax = 10000;
-}  // namespace
 
-void LoginLimiter::setLimits(const Limits& limits) {
-    std::lock_guard lock{mutex_};
-    limits_ = limits;
+const Option<std::int64_t> addressBurst{
+    .key = "login.address_burst",
+    .fallback = 20,
+    .range = {1, 1000000},
+    .help = "How many logins from one address (with IPv6: from one /64 network) may fail at once.",
+    .scope = Scope::Server,
+};
+const Option<std::int64_t> accountBurst{
+    .key = "login.account_burst",
+    .fallback = 10,
+    .range = {1, 1000000},
+    .help = "How many logins to one account may fail at once.",
+    .scope = Scope::Server,
+};
+const Option<Duration> refill{
+    .key = "login.refill",
+    .fallback = std::chrono::seconds{30},
+    .range = {std::chrono::seconds{1}, std::chrono::hours{24}},
+    .help = "After so many failures one more is allowed each time that this has passed.",
+    .scope = Scope::Server,
+};
+
+// A host is usually given a /64 network of addresses.
+std::string keyOf(std::string_view address) {
+    const auto parsed = IpAddress::parse(address, 0);
+    if (!parsed) return std::string{address};
+    const auto network = parsed->network();
+    return {network.begin(), network.end()};
 }
 
-bool LoginLimiter::allows(std::string_view address, std::string_view account, SteadyTime now) {
-    std::lock_guard lock{mutex_};
-    return level(addresses_, address, now) < limits_.addressBurst &&
-           (account.empty() || level(accounts_, account, now) < limits_.accountBurst);
+}  // namespace
+
+std::vector<OptionRef> loginOptions() { return {&addressBurst, &accountBurst, &refill}; }
+
+LoginLimiter::LoginLimiter(const Settings& settings) { settingsChanged(settings); }
+
+void LoginLimiter::settingsChanged(const Settings& settings) {
+    const std::lock_guard lock{mutex_};
+    addressBurst_ = double(settings.get(addressBurst));
+    accountBurst_ = double(settings.get(accountBurst));
+    refill_ = settings.get(refill);
+}
+
+bool LoginLimiter::allows(std::string_view address, std::string_view account,
+                          SteadyTime now) const {
+    const auto key = keyOf(address);
+    const std::lock_guard lock{mutex_};
+    return level(addresses_, key, now) + 1 <= addressBurst_ &&
+           level(accounts_, account, now) + 1 <= accountBurst_;
 }
 
 void LoginLimiter::failed(std::string_view address, std::string_view account, SteadyTime now) {
-    std::lock_guard lock{mutex_};
-    add(addresses_, address, now);
+    const auto key = keyOf(address);
+    const std::lock_guard lock{mutex_};
+    add(addresses_, key, now);
     if (!account.empty()) add(accounts_, account, now);
 }
 
 double LoginLimiter::level(const Buckets& buckets, std::string_view key, SteadyTime now) const {
-    const auto found = buckets.find(key);
-    if (found == buckets.end()) return 0;
-    const double refilled = double((now - found->second.at).count()) / double(limits_.refill.count());
+    const auto found = buckets.levels.find(key);
+    if (found == buckets.levels.end()) return 0;
+    const double refilled = double((now - found->second.at).count()) / double(refill_.count());
     return std::max(0.0, found->second.failures - refilled);
 }
 
 void LoginLimiter::add(Buckets& buckets, std::string_view key, SteadyTime now) {
-    if (buckets.size() > bucketsMax)
-        std::erase_if(buckets, [&](const auto& entry) { return level(buckets, entry.first, now) <= 0; });
+    auto& levels = buckets.levels;
+    if (levels.size() >= buckets.sweepAt) {
+        std::erase_if(levels,
+                      [&](const auto& entry) { return level(buckets, entry.first, now) <= 0; });
+        // So that sweeping costs little for each failure, also when nothing can be thrown away.
+        buckets.sweepAt = std::max<std::size_t>(10000, levels.size() * 2);
+    }
     const double before = level(buckets, key, now);
-    buckets.insert_or_assign(std::string{key}, Bucket{before + 1, now});
+    levels.insert_or_assign(std::string{key}, Bucket{before + 1, now});
 }
 
 }  // namespace epode

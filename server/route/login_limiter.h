@@ -1,27 +1,29 @@
 // Failed logins are limited for each address and each account, so that passwords can't be tried out.
 #pragma once
 
+#include "core/option.h"
 #include "core/time.h"
 
 #include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace epode {
 
-// Buckets of failures: each may fail `burst` times at once, then once per `refill`. Thread-safe.
+std::vector<OptionRef> loginOptions();
+
+// Buckets of failures: each may fail `burst` times at once, then once per `refill`. With IPv6 a /64
+// network counts as one address. Thread-safe.
 class LoginLimiter {
 public:
-    struct Limits {
-        int addressBurst = 20;
-        int accountBurst = 10;
-        Duration refill = std::chrono::seconds{30};
-    };
-    void setLimits(const Limits& limits);
+    explicit LoginLimiter(const Settings& settings);
+    void settingsChanged(const Settings& settings);
 
     // May this address try to log in to this account now?
-    bool allows(std::string_view address, std::string_view account, SteadyTime now);
+    bool allows(std::string_view address, std::string_view account, SteadyTime now) const;
+    // `account` may be empty: nobody knows whose it was.
     void failed(std::string_view address, std::string_view account, SteadyTime now);
 
 private:
@@ -29,12 +31,17 @@ private:
         double failures = 0;
         SteadyTime at;
     };
-    using Buckets = std::map<std::string, Bucket, std::less<>>;
+    struct Buckets {
+        std::map<std::string, Bucket, std::less<>> levels;
+        std::size_t sweepAt = 10000;  // above it, those that have run empty are thrown away
+    };
     double level(const Buckets& buckets, std::string_view key, SteadyTime now) const;
     void add(Buckets& buckets, std::string_view key, SteadyTime now);
 
     mutable std::mutex mutex_;
-    Limits limits_;
+    double addressBurst_ = 0;
+    double accountBurst_ = 0;
+    Duration refill_{};
     Buckets addresses_;
     Buckets accounts_;
 };

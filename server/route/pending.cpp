@@ -50,8 +50,16 @@ void Pending::fetched(std::int64_t first, std::int64_t last) {
     if (stored_->first > stored_->last) stored_.reset();
 }
 
+// Bounded: what is forgotten here comes once more after a restart.
+void Pending::noteDelivered(std::int64_t stamp) {
+    constexpr std::size_t beyondMax = 10000;
+    const auto first = firstUndelivered();
+    if (first && stamp > *first && beyond_.size() < beyondMax) beyond_.insert(stamp);
+}
+
 bool Pending::isWaiting(std::int64_t stamp) const {
     if (waiting_.contains(stamp)) return true;
+    if (beyond_.contains(stamp)) return false;
     return stored_ && stamp >= stored_->first && stamp <= stored_->last && !out_.contains(stamp);
 }
 
@@ -86,6 +94,7 @@ std::optional<std::int64_t> Pending::firstUndelivered() const {
 std::int64_t Pending::position() {
     const auto first = firstUndelivered();
     position_ = std::max(position_, first ? std::min(last_, *first - 1) : last_);
+    beyond_.erase(beyond_.begin(), beyond_.upper_bound(position_));
     return position_;
 }
 

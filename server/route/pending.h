@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <optional>
 
 namespace epode {
@@ -35,7 +36,13 @@ public:
     void forget(std::int64_t stamp);
 
     // One client has it: enough.
-    void acknowledged(std::int64_t stamp) { out_.erase(stamp); }
+    void acknowledged(std::int64_t stamp) {
+        out_.erase(stamp);
+        noteDelivered(stamp);
+    }
+    // Stamps behind the first message that is not delivered: for a restart, which knows a position.
+    const std::set<std::int64_t>& deliveredBeyond() const { return beyond_; }
+    void noteDelivered(std::int64_t stamp);
     // A client ended without it. True when no other client has it either: it waits again.
     bool returned(std::int64_t stamp);
     // A client has read its archive from the first to the last of these stamps.
@@ -86,6 +93,7 @@ private:
     // By stamp.
     std::map<std::int64_t, Waiting> waiting_;
     std::map<std::int64_t, Out> out_;
+    std::set<std::int64_t> beyond_;
     std::uint32_t readings_ = 0;
 };
 

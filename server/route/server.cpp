@@ -15,8 +15,15 @@
 namespace epode {
 
 namespace {
+
 const Log routeLog{"route"};
-}
+
+// How often, and how many times, a stop looks whether everything is stored that clients have sent: five
+// seconds at most.
+constexpr auto safeCheck = std::chrono::milliseconds{2};
+constexpr int safeChecksMax = 2500;
+
+}  // namespace
 
 // What the shards have saved for the restart.
 struct ServerSaved {
@@ -31,7 +38,8 @@ Server::Server(Database& database, WorkerPool& workers, SettingsPtr settings,
       settings_{std::move(settings)},
       hosts_{std::move(hosts)},
       stores_{std::make_unique<Stores>(database)},
-      loginLimiter_{std::make_unique<LoginLimiter>()} {
+      loginLimiter_{std::make_unique<LoginLimiter>(*settings_)} {
+    started_ = executors.front()->now();
     const auto nothing = std::make_shared<const Services>();
     for (unsigned i = 0; i < executors.size(); ++i) {
         auto& shard = shards_.emplace_back(std::make_unique<Shard>(*this, *executors[i], i));
@@ -94,6 +102,7 @@ std::shared_ptr<void> whenAllDone(Executor& executor, UniqueFunction<void()> don
 
 void Server::replace(SettingsPtr settings) {
     settings_ = settings;
+    loginLimiter_->settingsChanged(*settings);
     for (auto& shard : shards_)
         shard->executor().post([&shard = *shard, settings] {
             for (auto& [domain, host] : shard.hosts_) host->replace(settings);
@@ -105,47 +114,45 @@ void Server::replace(const std::string& host, std::shared_ptr<const Services> se
     const auto all = whenAllDone(shards_.front()->executor(), std::move(done));
     for (auto& shard : shards_)
         shard->executor().post([&shard = *shard, host, services, all] {
-            if (Host* found = shard.host(host)) found->replace(services);
+            Host* found = shard.host(host);
+            if (!found) return;
+            found->replace(services);
+            if (shard.number() == 0) found->startBackground(shard.executor());
         });
 }
 
+// In three steps, each on all shards before the next: no client says anything more; what clients have
+// said is done, and stored; what they can resume is saved, in one transaction.
 void Server::shutdown(UniqueFunction<void()> done) {
     stopping_ = true;
+    Executor& first = shards_.front()->executor();
     auto saved = std::make_shared<ServerSaved>();
-    // When every shard has put its sessions in, they are stored, in one transaction.
-    const auto collected =
-        whenAllDone(shards_.front()->executor(), [this, saved, done = std::move(done)]() mutable {
-            const std::size_t count = saved->sessions.size();
-            start(stores_->sessions.saveAll(std::move(saved->sessions)),
-                  [count, done = std::move(done)](std::exception_ptr failure) mutable {
-                      if (failure)
-                          routeLog.error("sessions could not be saved for the restart",
-                                         {{"sessions", count}});
-                      if (done) done();
-                  });
-        });
+    auto collected = whenAllDone(first, [this, saved, done = std::move(done)]() mutable {
+        const std::size_t count = saved->sessions.size();
+        start(stores_->sessions.saveAll(std::move(saved->sessions)),
+              [count, done = std::move(done)](std::exception_ptr failure) mutable {
+                  if (failure)
+                      routeLog.error("sessions could not be saved for the restart",
+                                     {{"sessions", count}});
+                  if (done) done();
+              });
+    });
+    auto settled = whenAllDone(first, [this, saved, collected = std::move(collected)] {
+        for (auto& shard : shards_)
+            shard->executor().post(
+                [&shard = *shard, saved, collected] { shard.saveSessions(*saved); });
+    });
+    auto ended = whenAllDone(first, [this, settled = std::move(settled)] {
+        for (auto& shard : shards_)
+            shard->executor().post(
+                [&shard = *shard, settled] { shard.awaitSafety(settled, safeChecksMax); });
+    });
     for (auto& shard : shards_)
-        shard->executor().post([&shard = *shard, saved, collected] { shard.shutdown(*saved); });
+        shard->executor().post([&shard = *shard, ended = ended] { shard.endStreams(); });
 }
 
-void Shard::shutdown(ServerSaved& saved) {
-    std::vector<SavedSession> mine;
-    eachAccount([this, &mine](Account& account) {
-        account.logUnacknowledged();
-        for (const auto& session : account.sessions())
-            if (session->sm() && session->sm()->isResumable())
-                mine.push_back({.id = session->sm()->id(),
-                                .account = account.id(),
-                                .resource = std::string{session->jid().resource()},
-                                .expires = executor_.wallNow() + std::chrono::duration_cast<std::chrono::milliseconds>(
-                                                                     account.host().limits().smResumeTimeout),
-                                .state = writeSnapshot(*session)});
-        account.savePosition();
-    });
-    {
-        std::lock_guard lock{saved.mutex};
-        std::move(mine.begin(), mine.end(), std::back_inserter(saved.sessions));
-    }
+void Shard::endStreams() {
+    eachAccount([](Account& account) { account.logUnacknowledged(); });
     const StreamError error{.condition = StreamCondition::SystemShutdown,
                             .text = "The server is going down and will be back."};
     std::vector<Outlet*> outlets;
@@ -156,9 +163,41 @@ void Shard::shutdown(ServerSaved& saved) {
     for (Outlet* outlet : outlets) outlet->end(error);
 }
 
+// What is not safe after some seconds is not acknowledged: the client sends it again.
+void Shard::awaitSafety(std::shared_ptr<void> settled, int patience) {
+    bool isSafe = true;
+    eachAccount([&isSafe](Account& account) {
+        for (const auto& session : account.sessions())
+            isSafe = isSafe && (!session->sm() || session->sm()->inbound().unsafe() == 0);
+    });
+    if (isSafe || patience == 0) return;
+    stopping_ = executor_.after(safeCheck, [this, settled = std::move(settled), patience] {
+        awaitSafety(settled, patience - 1);
+    });
+}
+
+void Shard::saveSessions(ServerSaved& saved) {
+    std::vector<SavedSession> mine;
+    eachAccount([this, &mine](Account& account) {
+        const auto expires =
+            executor_.wallNow() + std::chrono::duration_cast<std::chrono::milliseconds>(
+                                      account.host().limits().smResumeTimeout);
+        account.savePosition();
+        for (const auto& session : account.sessions())
+            if (session->sm() && session->sm()->isResumable())
+                mine.push_back({.id = session->sm()->id(),
+                                .account = account.id(),
+                                .resource = std::string{session->jid().resource()},
+                                .expires = expires,
+                                .state = writeSnapshot(*session)});
+    });
+    const std::lock_guard lock{saved.mutex};
+    std::move(mine.begin(), mine.end(), std::back_inserter(saved.sessions));
+}
+
 void Server::restore(UniqueFunction<void()> done) {
-    const auto all = whenAllDone(shards_.front()->executor(), std::move(done));
     Executor& executor = shards_.front()->executor();
+    const auto all = whenAllDone(executor, std::move(done));
     executor.post([this, all, &executor] {
         start(stores_->sessions.takeAll(executor.wallNow()),
               [this, all](std::optional<std::vector<SavedSession>> sessions, std::exception_ptr failure) {

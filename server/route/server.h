@@ -7,6 +7,7 @@
 #include "route/host.h"
 #include "route/shard.h"
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -55,6 +56,7 @@ public:
     WorkerPool& workers() { return workers_; }
     LoginLimiter& loginLimiter() { return *loginLimiter_; }
     const SettingsPtr& settings() const { return settings_; }
+    SteadyTime startedAt() const { return started_; }
     // For the salts of accounts that don't exist: secret, and the same after a restart.
     const std::string& saltSecret() const { return saltSecret_; }
     void setSaltSecret(std::string secret) { saltSecret_ = std::move(secret); }
@@ -65,8 +67,9 @@ public:
     void replace(const std::string& host, std::shared_ptr<const Services> services,
                  UniqueFunction<void()> done = {});
 
-    // For an orderly stop: ends all streams with system-shutdown, saves resumable sessions, writes
-    // positions. `done` runs on shard 0 when all of it is stored.
+    // For an orderly stop: ends the streams of all sessions with system-shutdown, lets what they
+    // have sent come to its end, saves resumable sessions and writes positions. `done` runs on
+    // shard 0 when all of it is stored. New sessions are refused from now on.
     void shutdown(UniqueFunction<void()> done);
     // Brings back what a shutdown has saved. Before the first connection. `done` runs on shard 0.
     void restore(UniqueFunction<void()> done);
@@ -84,8 +87,9 @@ private:
     std::unique_ptr<LoginLimiter> loginLimiter_;
     std::vector<std::unique_ptr<Shard>> shards_;
     std::string saltSecret_;
+    SteadyTime started_;
     Elsewhere* elsewhere_ = nullptr;
-    bool stopping_ = false;
+    std::atomic<bool> stopping_ = false;
 };
 
 }  // namespace epode

@@ -23,6 +23,15 @@ Counter stanzasDelivered{"epode_stanzas_delivered_total", "Stanzas written to cl
 
 constexpr std::string_view ackRequest = "<r xmlns='urn:xmpp:sm:3'/>";
 
+// A request for acknowledgement waits for the database no longer than this: a client that hears
+// nothing takes its connection for dead.
+constexpr auto ackPatience = std::chrono::seconds{2};
+
+StreamError tooMuchWaits() {
+    return {.condition = StreamCondition::ResourceConstraint,
+            .text = "Too much waits for this client to be taken or acknowledged."};
+}
+
 }  // namespace
 
 Session::Session(Account& account, Jid full)
@@ -127,30 +136,43 @@ void Session::write(const StanzaPtr& stanza, std::string_view insertion, std::in
     afterWrite();
 }
 
-// Limits, and the request for an acknowledgement. Ends are posted: the caller may stand in a loop over
-// the account's sessions.
+// Limits, and the request for an acknowledgement.
 void Session::afterWrite() {
+    const SessionLimits& limits = host().limits();
     if (sm_) {
-        if (outlet_ && !sm_->requestPending) {
-            if (++sm_->sinceRequest >= host().limits().smRequestEvery) {
-                requestAck();
-            } else if (!sm_->requestTimer) {
-                sm_->requestTimer = shard().executor().after(host().limits().smRequestDelay, [this] {
-                    if (outlet_ && sm_->sinceRequest > 0 && !sm_->requestPending) requestAck();
-                });
-            }
-        }
-        const bool tooMuch = sm_->queue().size() > host().limits().smQueueMax ||
-                             sm_->queueCost() > host().limits().smQueueBytesMax;
-        if (!tooMuch) return;
-    } else if (!outlet_ || outlet_->unsentBytes() <= host().limits().outputBytesMax) {
-        return;
+        ++sm_->sinceRequest;
+        if (outlet_) requestSoon();
+        if (sm_->queue().size() > limits.smQueueMax || sm_->queueCost() > limits.smQueueBytesMax)
+            endSoon();
     }
+    if (outlet_ && outlet_->unsentBytes() > limits.outputBytesMax) endOutletSoon();
+}
+
+void Session::requestSoon() {
+    if (sm_->requestPending || sm_->sinceRequest == 0) return;
+    if (sm_->sinceRequest >= host().limits().smRequestEvery) {
+        requestAck();
+    } else if (!sm_->requestTimer) {
+        sm_->requestTimer = shard().executor().after(host().limits().smRequestDelay, [this] {
+            if (outlet_ && sm_->sinceRequest > 0 && !sm_->requestPending) requestAck();
+        });
+    }
+}
+
+// Ends are posted: the caller may stand in a loop over the account's sessions.
+void Session::endSoon() {
     if (std::exchange(ending_, true)) return;
     shard().executor().post([&shard = shard(), jid = jid_, self = this] {
-        if (shard.session(jid) == self)
-            self->end({.condition = StreamCondition::ResourceConstraint,
-                       .text = "Too much waits for this client to be taken or acknowledged."});
+        if (shard.session(jid) == self && self->ending_) self->end(tooMuchWaits());
+    });
+}
+
+// The stream of a slow reader ends; whether its session does is decided as for any other end.
+void Session::endOutletSoon() {
+    if (std::exchange(isOutletEnding_, true)) return;
+    shard().executor().post([&shard = shard(), jid = jid_, self = this] {
+        if (shard.session(jid) == self && self->isOutletEnding_ && self->outlet_)
+            self->outlet_->end(tooMuchWaits());
     });
 }
 
@@ -158,6 +180,7 @@ void Session::afterWrite() {
 
 void Session::detach(bool cleanly) {
     outlet_ = nullptr;
+    if (sm_) sm_->connectionLost();
     const auto wait = host().limits().smResumeTimeout;
     if (cleanly || !sm_ || !sm_->isResumable() || wait.count() == 0) {
         end({});
@@ -165,10 +188,6 @@ void Session::detach(bool cleanly) {
     }
     if (shard().server().isStopping()) return;  // it was saved for the restart
     account_.logUnacknowledged();  // it may never come back
-    sm_->requestPending = false;
-    sm_->pendingRequests.clear();
-    sm_->requestTimer = {};
-    sm_->answerTimer = {};
     sm_->expiry = shard().executor().after(wait, [this] {
         routeLog.debug("a session was not resumed in time", {{"session", jid_.text()}});
         end({});
@@ -191,22 +210,28 @@ void Session::end(const StreamError& error) {
 
 StreamManagement& Session::enableSm(std::string id, bool resumable) {
     sm_ = std::make_unique<StreamManagement>(shard().executor(), std::move(id), resumable);
-    sm_->inbound().setAdvanced([this] { answerRequests(); });
+    restartInbound(0);
     return *sm_;
 }
 
-StreamManagement& Session::restoreSm(std::string id, std::uint32_t handled) {
-    StreamManagement& sm = enableSm(std::move(id), true);
-    sm.restoreInbound(shard().executor(), handled);
-    sm.inbound().setAdvanced([this] { answerRequests(); });
-    return sm;
+void Session::restartInbound(std::uint32_t handled) {
+    sm_->restartInbound(shard().executor(), handled, [this] { answerRequests(); });
 }
 
-void Session::acknowledged(const Unacknowledged& entry) {
-    if (entry.stamp != 0) account_.acknowledged(entry.stamp);
+bool Session::acknowledge(std::uint32_t h) {
+    const bool possible = sm_->acknowledge(h, [this](const Unacknowledged& entry) {
+        if (entry.stamp != 0) account_.acknowledged(entry.stamp);
+    });
+    if (!possible) return false;
+    sm_->requestPending = false;
+    sm_->answerTimer = {};
+    // What was sent after the request has to be asked for, too.
+    if (outlet_) requestSoon();
+    return true;
 }
 
 void Session::requestAck() {
+    if (!outlet_) return;
     outlet_->output().append(ackRequest);
     outlet_->wantFlush();
     sm_->sinceRequest = 0;
@@ -220,8 +245,16 @@ void Session::requestAck() {
     });
 }
 
+void Session::ackRequested() {
+    auto& requests = sm_->pendingRequests;
+    const std::uint32_t received = sm_->inbound().received();
+    if (requests.empty() || requests.back() != received) requests.push_back(received);
+    answerRequests();
+    if (!requests.empty() && !sm_->lateTimer)
+        sm_->lateTimer = shard().executor().after(ackPatience, [this] { sendAck(); });
+}
+
 void Session::answerRequests() {
-    if (!outlet_) return;
     const std::uint32_t safe = sm_->inbound().safe();
     bool any = false;
     auto& requests = sm_->pendingRequests;
@@ -229,8 +262,17 @@ void Session::answerRequests() {
         requests.pop_front();
         any = true;
     }
-    if (!any) return;
-    outlet_->output().append("<a xmlns='urn:xmpp:sm:3' h='").append(std::to_string(safe)).append("'/>");
+    if (any) sendAck();
+    if (requests.empty()) sm_->lateTimer = {};
+}
+
+void Session::sendAck() {
+    if (!outlet_) return;
+    const std::uint32_t safe = sm_->inbound().safe();
+    outlet_->output()
+        .append("<a xmlns='urn:xmpp:sm:3' h='")
+        .append(std::to_string(safe))
+        .append("'/>");
     outlet_->wantFlush();
 }
 
@@ -238,6 +280,7 @@ void Session::resend() {
     for (const auto& entry : sm_->queue())
         entry.stanza->write(outlet_->output(), outlet_->streamNs(), nullptr, entry.insertion);
     outlet_->wantFlush();
+    sm_->sinceRequest = 0;
     if (!sm_->queue().empty()) requestAck();
 }
 

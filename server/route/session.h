@@ -57,7 +57,10 @@ public:
 
     // The connection. Null while the session waits to be resumed.
     Outlet* outlet() const { return outlet_; }
-    void attach(Outlet& outlet) { outlet_ = &outlet; }
+    void attach(Outlet& outlet) {
+        outlet_ = &outlet;
+        isOutletEnding_ = false;
+    }
     // The connection is gone. A resumable session waits for its client, any other ends.
     void detach(bool cleanly);
     // Ends the session for good: unavailable presence, hooks, unacknowledged messages go back.
@@ -67,10 +70,13 @@ public:
     // Stream management.
     StreamManagement* sm() const { return sm_.get(); }
     StreamManagement& enableSm(std::string id, bool resumable);
-    StreamManagement& restoreSm(std::string id, std::uint32_t handled);  // resumable, as it was saved
-    void acknowledged(const Unacknowledged& entry);
+    // Counts what the client sends from `handled` on: what came beyond it will come again.
+    void restartInbound(std::uint32_t handled);
+    // The client has handled everything up to `h`. False when it was never sent so much.
+    bool acknowledge(std::uint32_t h);
     void requestAck();       // our <r/>
-    void answerRequests();   // <a/> for each request of the client that is safe by now
+    void ackRequested();     // the client's <r/>: answered when all that it has sent is safe
+    void sendAck();          // our <a/>, with what is safe at the moment
     void resend();           // what is not acknowledged, after a resumption
 
     StateSlots& slots() { return slots_; }
@@ -87,6 +93,10 @@ private:
     void receiveMessage(StanzaEdit& stanza, Hold hold);
     void receiveIq(const StanzaPtr& stanza, Hold hold);
     void afterWrite();
+    void requestSoon();
+    void answerRequests();
+    void endSoon();
+    void endOutletSoon();
 
     Account& account_;
     Jid jid_;
@@ -100,6 +110,7 @@ private:
     bool interested_ = false;
     bool wasAvailable_ = false;
     bool ending_ = false;
+    bool isOutletEnding_ = false;
 };
 
 }  // namespace epode

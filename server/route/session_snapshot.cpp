@@ -43,7 +43,7 @@ std::string writeSnapshot(const Session& session) {
     const StreamManagement& sm = *session.sm();
     std::string xml{"<session xmlns='"};
     xml.append(snapshotNs);
-    xml.append("' handled='").append(std::to_string(sm.inbound().received()));
+    xml.append("' handled='").append(std::to_string(sm.inbound().safe()));
     xml.append("' acknowledged='").append(std::to_string(sm.acknowledged()));
     xml.append("' interested='").append(session.isInterested() ? "1" : "0").append("'>");
     if (session.presence()) {
@@ -56,6 +56,8 @@ std::string writeSnapshot(const Session& session) {
         escapeText(xml, jid.text());
         xml.append("</directed>");
     }
+    for (const std::int64_t stamp : session.account().deliveredBeyond())
+        xml.append("<delivered stamp='").append(std::to_string(stamp)).append("'/>");
     for (const Unacknowledged& entry : sm.queue()) {
         xml.append("<queued stamp='").append(std::to_string(entry.stamp)).append("'>");
         entry.stanza->write(xml, {}, nullptr, entry.insertion);
@@ -74,7 +76,8 @@ void restoreSnapshot(Account& account, std::string_view resource, std::string_vi
     const Element& root = *parsed.document;
 
     Session& session = account.bind(*full);
-    StreamManagement& sm = session.restoreSm(std::string{smId}, number<std::uint32_t>(root, "handled"));
+    StreamManagement& sm = session.enableSm(std::string{smId}, true);
+    session.restartInbound(number<std::uint32_t>(root, "handled"));
     sm.setAcknowledged(number<std::uint32_t>(root, "acknowledged"));
     if (root.get("interested") == "1") session.setInterested();
     for (const Element& child : root.children()) {
@@ -82,6 +85,8 @@ void restoreSnapshot(Account& account, std::string_view resource, std::string_vi
             if (auto presence = readStanza(child)) session.restorePresence(std::move(presence));
         } else if (child.name() == "directed") {
             if (const auto jid = Jid::parse(child.text())) session.directed().insert(*jid);
+        } else if (child.name() == "delivered") {
+            account.noteDelivered(number<std::int64_t>(child, "stamp"));
         } else if (child.name() == "queued") {
             auto stanza = readStanza(child);
             if (!stanza) continue;

@@ -60,8 +60,10 @@ public:
 private:
     friend class Server;
     struct Loading;
-    // Saves what can be resumed and ends all streams. Defined beside Server::shutdown.
-    void shutdown(ServerSaved& saved);
+    // The steps of Server::shutdown, defined beside it.
+    void endStreams();
+    void awaitSafety(std::shared_ptr<void> settled, int patience);
+    void saveSessions(ServerSaved& saved);
     void receiveForHost(Host& host, const StanzaPtr& stanza, Hold hold);
     void startUnloading();
     void unloadIdle();
@@ -75,6 +77,7 @@ private:
     std::unordered_map<std::string_view, std::unique_ptr<Account>> accounts_;
     std::map<std::string, std::unique_ptr<Loading>, std::less<>> loading_;
     Timer unloading_;
+    Timer stopping_;
 };
 
 // Runs the handler of a request and routes its answer; `service-unavailable` when nobody serves it.

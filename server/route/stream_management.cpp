@@ -7,4 +7,12 @@ void StreamManagement::push(Unacknowledged entry) {
     queue_.push_back(std::move(entry));
 }
 
+void StreamManagement::connectionLost() {
+    requestPending = false;
+    pendingRequests.clear();
+    requestTimer = {};
+    lateTimer = {};
+    answerTimer = {};
+}
+
 }  // namespace epode

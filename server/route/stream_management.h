@@ -23,13 +23,19 @@ class StreamManagement {
 public:
     StreamManagement(Executor& executor, std::string id, bool resumable)
         : id_{std::move(id)}, resumable_{resumable}, inbound_{std::make_shared<AckWindow>(executor)} {}
+    // Holds outlive the session: none of them tells it any more.
+    ~StreamManagement() { inbound_->setAdvanced({}); }
 
     const std::string& id() const { return id_; }
     bool isResumable() const { return resumable_; }
     AckWindow& inbound() { return *inbound_; }
     const AckWindow& inbound() const { return *inbound_; }
-    void restoreInbound(Executor& executor, std::uint32_t handled) {
+    // Counts from `handled` on. What was received beyond it is not counted any more: the client
+    // sends it again.
+    void restartInbound(Executor& executor, std::uint32_t handled, UniqueFunction<void()> advanced) {
+        inbound_->setAdvanced({});
         inbound_ = std::make_shared<AckWindow>(executor, handled);
+        inbound_->setAdvanced(std::move(advanced));
     }
 
     // Sent to the client, or meant to be while it is away.
@@ -46,11 +52,15 @@ public:
     std::uint32_t acknowledged() const { return acknowledged_; }
     void setAcknowledged(std::uint32_t h) { acknowledged_ = h; }
 
+    // Nobody is there to be asked or answered.
+    void connectionLost();
+
     // When the client asked (<r/>), how many stanzas it had sent: the answer waits until these are safe.
     std::deque<std::uint32_t> pendingRequests;
     std::uint32_t sinceRequest = 0;   // stanzas sent since our last <r/>
     bool requestPending = false;      // an <r/> of ours waits for its <a/>
     Timer requestTimer;               // asks when nothing else does
+    Timer lateTimer;                  // the client must not wait for its answer any longer
     Timer answerTimer;                // the client owes an <a/>, or the connection is dead
     Timer expiry;                     // runs while no connection is attached
 

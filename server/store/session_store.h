@@ -14,10 +14,10 @@ namespace epode {
 struct SavedSession {
     std::string id;  // of XEP-0198
     AccountId account = 0;
-    std::string jid;  // the account's address; only what is taken has it
     std::string resource;
     WallTime expires{};
-    std::string state;  // counters, queue: the stream floor's own form
+    std::string state;    // counters, queue: the route floor's own form
+    std::string jid{};    // the account's address; only what is taken has it
 };
 
 // No call blocks the loop. All throw StoreUnavailable when the database does not answer.

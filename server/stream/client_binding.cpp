@@ -6,6 +6,7 @@
 #include "route/server.h"
 #include "route/session.h"
 #include "route/shard.h"
+#include "store/stores.h"
 #include "stream/client_login.h"
 #include "stream/client_stream.h"
 #include "stream/client_streams.h"
@@ -81,12 +82,15 @@ void ClientStream::bind(const Stanza& request, const Element& bind) {
 void ClientStream::bindTo(Account& account, std::string_view wanted, StanzaPtr request) {
     const Jid full =
         *authenticated_.withResource(wanted.empty() ? std::string_view{randomId(10)} : wanted);
+    if (refusesWhenStopping()) return;
     if (Session* before = account.session(full.resource())) {
         // The newer connection wins (RFC 6120, 7.7.2.2): the old one is most often dead.
         before->end({.condition = StreamCondition::Conflict,
                      .text = "Another connection has taken this resource."});
     }
-    if (account.sessions().size() >= std::size_t(streams_->limits(host_->domain()).resourcesMax)) {
+    const auto most = std::size_t(streams_->limits(host_->domain()).resourcesMax);
+    if (account.sessions().size() >= most) endOldestAway(account);
+    if (account.sessions().size() >= most) {
         request->error({ErrorType::Wait, Condition::ResourceConstraint,
                         "This account has too many sessions."})
             ->write(output(), ns::client);
@@ -100,10 +104,28 @@ void ClientStream::bindTo(Account& account, std::string_view wanted, StanzaPtr r
     request->result(*answer)->write(output(), ns::client);
     wantFlush();
     begin(session);
+    Executor& executor = shard().executor();
+    shard().server().stores().accounts.noteLogin(executor, account.id(), executor.wallNow());
 
     SessionEvent event{session};
     host_->services().sessionBound.run(event);
     proceed();
+}
+
+// Who comes back again and again without resuming must not be locked out by the sessions that he has
+// left behind.
+void ClientStream::endOldestAway(Account& account) {
+    for (const auto& session : account.sessions()) {
+        if (session->outlet()) continue;
+        session->end({});
+        return;
+    }
+}
+
+bool ClientStream::refusesWhenStopping() {
+    if (!shard().server().isStopping()) return false;
+    end({.condition = StreamCondition::SystemShutdown, .text = "The server is going down."});
+    return true;
 }
 
 // The session carries on with this stream.
@@ -154,28 +176,33 @@ void ClientStream::resumeWith(Account* account, std::string smId, std::uint32_t 
         proceed();
         return;
     }
+    if (refusesWhenStopping()) return;
+    const Jid full = session->jid();
     if (Outlet* old = session->outlet())
         old->end({.condition = StreamCondition::Conflict,
                   .text = "The session was resumed by another connection."});
-    resumeWhenSafe(session->jid(), h, safeChecksMax);
+    resumeWhenSafe(full, smId, h, safeChecksMax);
 }
 
 // The client repeats what our `h` does not cover: it has to cover all that we work on already.
-void ClientStream::resumeWhenSafe(const Jid& full, std::uint32_t h, int patience) {
+void ClientStream::resumeWhenSafe(const Jid& full, const std::string& smId, std::uint32_t h,
+                                  int patience) {
     Session* session = shard().session(full);
-    if (!session || !session->sm() || session->outlet()) {
+    if (!session || !session->sm() || session->sm()->id() != smId || session->outlet()) {
         failManagement(Condition::ItemNotFound, "The session has ended meanwhile.");
         proceed();
         return;
     }
     if (session->sm()->inbound().unsafe() > 0 && patience > 0) {
-        login_->timer = shard().executor().after(safeCheck, [this, full, h, patience] {
-            resumeWhenSafe(full, h, patience - 1);
+        login_->timer = shard().executor().after(safeCheck, [this, full, smId, h, patience] {
+            resumeWhenSafe(full, smId, h, patience - 1);
         });
         return;
     }
     if (!acknowledge(*session, h)) return;
     StreamManagement& sm = *session->sm();
+    // The database still works on the rest: what it stores of it may come twice, but is not lost.
+    if (sm.inbound().unsafe() > 0) session->restartInbound(sm.inbound().safe());
     std::string& out = output();
     out.append("<resumed xmlns='urn:xmpp:sm:3' previd='");
     escapeAttribute(out, sm.id());

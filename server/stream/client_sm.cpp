@@ -17,8 +17,7 @@ void ClientStream::receiveManagement(const Element& element) {
     if (name == "enable") {
         enableManagement(element);
     } else if (name == "r" && sm) {
-        sm->pendingRequests.push_back(sm->inbound().received());
-        session_->answerRequests();
+        session_->ackRequested();
     } else if (name == "a" && sm) {
         std::uint32_t h = 0;
         const std::string_view text = element.get("h");
@@ -64,21 +63,14 @@ void ClientStream::failManagement(Condition condition, std::string_view text) {
 
 // False when the client acknowledges what it was never sent: then the stream is over.
 bool ClientStream::acknowledge(Session& session, std::uint32_t h) {
-    StreamManagement& sm = *session.sm();
-    const bool possible =
-        sm.acknowledge(h, [&session](const Unacknowledged& entry) { session.acknowledged(entry); });
-    if (!possible) {
-        const std::string sent = std::to_string(sm.sent());
-        end({.condition = StreamCondition::UndefinedCondition,
-             .text = "You acknowledged " + std::to_string(h) + " stanzas, but only " + sent +
-                     " were sent to you.",
-             .extra = "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='" + std::to_string(h) +
-                      "' send-count='" + sent + "'/>"});
-        return false;
-    }
-    sm.requestPending = false;
-    sm.answerTimer = {};
-    return true;
+    if (session.acknowledge(h)) return true;
+    const std::string sent = std::to_string(session.sm()->sent());
+    end({.condition = StreamCondition::UndefinedCondition,
+         .text = "You acknowledged " + std::to_string(h) + " stanzas, but only " + sent +
+                 " were sent to you.",
+         .extra = "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='" + std::to_string(h) +
+                  "' send-count='" + sent + "'/>"});
+    return false;
 }
 
 }  // namespace epode

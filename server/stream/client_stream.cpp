@@ -11,6 +11,9 @@
 #include "stream/client_login.h"
 #include "stream/client_streams.h"
 
+#include <algorithm>
+#include <charconv>
+
 namespace epode {
 
 namespace {
@@ -20,6 +23,25 @@ Counter streamErrors{"epode_client_stream_errors_total", "Client streams that we
 
 // What may wait while one step of the negotiation is in progress; clients have no reason to send more.
 constexpr std::size_t inputWhileBusyMax = 64 * 1024;
+
+// Of "<major>.<minor>"; 0 when it is none. RFC 6120, 4.7.5: a later version is answered with ours.
+unsigned majorVersion(std::string_view version) {
+    unsigned major = 0;
+    unsigned minor = 0;
+    const char* const end = version.data() + version.size();
+    const auto first = std::from_chars(version.data(), end, major);
+    if (first.ec != std::errc{} || first.ptr == end || *first.ptr != '.') return 0;
+    const auto second = std::from_chars(first.ptr + 1, end, minor);
+    return second.ec == std::errc{} && second.ptr == end ? major : 0;
+}
+
+// What is added to each stanza should at least look like one.
+bool isLanguageTag(std::string_view text) {
+    constexpr std::size_t longest = 35;  // RFC 5646, 4.4.1
+    return !text.empty() && text.size() <= longest && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+    });
+}
 
 }  // namespace
 
@@ -100,6 +122,7 @@ bool ClientStream::isWithinRate(std::size_t bytes) {
 }
 
 void ClientStream::onSecured() {
+    if (phase_ == Phase::Over) return;
     secure_ = true;
     login_->secured();
 }
@@ -113,7 +136,7 @@ void ClientStream::receiveHeader() {
              .text = "A client's stream has the default namespace jabber:client."});
         return;
     }
-    if (!header.version.starts_with("1.")) {
+    if (majorVersion(header.version) < 1) {
         end({.condition = StreamCondition::UnsupportedVersion,
              .text = "This server speaks XMPP 1.0; the stream header has to say version='1.0'."});
         return;
@@ -133,6 +156,7 @@ void ClientStream::receiveHeader() {
     }
     host_ = host;
     phase_ = Phase::Negotiation;
+    lang_ = isLanguageTag(header.lang) ? header.lang : std::string{};
     sendHeader();
     sendFeatures();
 }
@@ -146,10 +170,11 @@ void ClientStream::sendHeader() {
     out.append(" from='");
     escapeAttribute(out, from);
     out.append("'");
-    // Who it is for is told only to who has proved it (RFC 6120, 4.7.2).
-    if (isAuthenticated()) {
+    // RFC 6120, 4.7.2: whom the client says it is, but not who it is known not to be.
+    const auto claimed = Jid::parse(xml_.header().from);
+    if (claimed && (!isAuthenticated() || claimed->bare() == authenticated_)) {
         out.append(" to='");
-        escapeAttribute(out, authenticated_.text());
+        escapeAttribute(out, claimed->bareText());
         out.append("'");
     }
     out.append(">");
@@ -192,47 +217,50 @@ void ClientStream::restart() {
 // ---- elements
 
 void ClientStream::receiveElement() {
-    if (phase_ != Phase::Session) {
-        receiveBeforeSession(xml_.takeElement());
-        return;
-    }
     // The text between the tags lives in the document's arena: it is taken before the document is.
     const std::string_view inner = xml_.innerText();
     Document element = xml_.takeElement();
-    if (element->ns() == ns::client) {
-        auto problem = Stanza::Problem::None;
-        auto stanza = Stanza::fromDocument(std::move(element), inner, problem);
-        switch (problem) {
-            case Stanza::Problem::None:
-            case Stanza::Problem::BadFrom:  // replaced anyway
-                session_->receive(std::move(stanza));
-                return;
-            case Stanza::Problem::BadTo: session_->refuse(std::move(stanza),
-                    {Condition::JidMalformed, "The address in 'to' is not valid."});
-                return;
-            case Stanza::Problem::BadType: session_->refuse(std::move(stanza),
-                    {Condition::BadRequest, "The type of this stanza is unknown."});
-                return;
-            case Stanza::Problem::NoId: session_->refuse(std::move(stanza),
-                    {Condition::BadRequest, "An iq needs an id."});
-                return;
-            case Stanza::Problem::NotAStanza:
-                end({.condition = StreamCondition::UnsupportedStanzaType,
-                     .text = "Only message, presence and iq are stanzas."});
-                return;
-        }
-        return;
-    }
-    if (element->ns() == ns::streamManagement) {
-        receiveManagement(*element);
-        return;
-    }
-    if (element->ns() == ns::streams && element->name() == "error") {
+    if (element->is("error", ns::streams)) {
+        output().append("</stream:stream>");
+        wantFlush();
         over("stream error by the client", false);
-        return;
+    } else if (phase_ != Phase::Session) {
+        receiveBeforeSession(std::move(element));
+    } else if (element->ns() == ns::client) {
+        receiveStanza(std::move(element), inner);
+    } else if (element->ns() == ns::streamManagement) {
+        receiveManagement(*element);
+    } else {
+        end({.condition = StreamCondition::UnsupportedStanzaType,
+             .text = "The element " + std::string{element->name()} + " is not expected here."});
     }
-    end({.condition = StreamCondition::UnsupportedStanzaType,
-         .text = "The element " + std::string{element->name()} + " is not expected here."});
+}
+
+void ClientStream::receiveStanza(Document element, std::string_view inner) {
+    auto problem = Stanza::Problem::None;
+    auto stanza = Stanza::fromDocument(std::move(element), inner, problem);
+    if (stanza && !lang_.empty() && stanza->lang().empty()) stanza->setLang(lang_);
+    switch (problem) {
+        case Stanza::Problem::None:
+        case Stanza::Problem::BadFrom:  // replaced anyway
+            session_->receive(std::move(stanza));
+            return;
+        case Stanza::Problem::BadTo:
+            session_->refuse(std::move(stanza),
+                             {Condition::JidMalformed, "The address in 'to' is not valid."});
+            return;
+        case Stanza::Problem::BadType:
+            session_->refuse(std::move(stanza),
+                             {Condition::BadRequest, "The type of this stanza is unknown."});
+            return;
+        case Stanza::Problem::NoId:
+            session_->refuse(std::move(stanza), {Condition::BadRequest, "An iq needs an id."});
+            return;
+        case Stanza::Problem::NotAStanza:
+            end({.condition = StreamCondition::UnsupportedStanzaType,
+                 .text = "Only message, presence and iq are stanzas."});
+            return;
+    }
 }
 
 void ClientStream::moveTo(Shard& home) {
@@ -250,17 +278,15 @@ void ClientStream::moveTo(Shard& home) {
 // ---- the end
 
 void ClientStream::closeByPeer() {
-    if (!closing_) {
-        output().append("</stream:stream>");
-        wantFlush();
-    }
+    if (session_ && session_->sm()) session_->sendAck();
+    output().append("</stream:stream>");
+    wantFlush();
     over("closed by the client", true);
 }
 
 void ClientStream::end(const StreamError& error) {
     if (phase_ == Phase::Over) return;
     if (!headerSent_) sendHeader();
-    closing_ = true;
     // An error without a condition is none: the stream just closes.
     if (!error.text.empty() || error.condition != StreamCondition::UndefinedCondition) {
         output().append(error.toXml());
@@ -278,23 +304,27 @@ void ClientStream::end(const StreamError& error) {
 // The stream is no more; the session decides what becomes of it. `cleanly`: the client has closed it.
 void ClientStream::over(std::string_view reason, bool cleanly) {
     if (phase_ == Phase::Over) return;
-    phase_ = Phase::Over;
-    rateTimer_ = {};
     transport_->closeGracefully();
     streamLog.debug("stream over", {{"account", authenticated_.text()}, {"reason", reason}});
-    if (Session* session = std::exchange(session_, nullptr))
-        if (session->outlet() == this) session->detach(cleanly);
+    detach(cleanly);
 }
 
 void ClientStream::onClosed(std::string_view reason) {
     if (phase_ != Phase::Over) {
-        phase_ = Phase::Over;
-        rateTimer_ = {};
         streamLog.debug("connection lost", {{"account", authenticated_.text()}, {"reason", reason}});
-        if (Session* session = std::exchange(session_, nullptr))
-            if (session->outlet() == this) session->detach(false);
+        detach(false);
     }
     streams_->release(*this);
+}
+
+void ClientStream::detach(bool cleanly) {
+    phase_ = Phase::Over;
+    rateTimer_ = {};
+    input_ = {};
+    // Nothing that the negotiation has waited for concerns this stream any more.
+    if (login_) login_->leave();
+    if (Session* session = std::exchange(session_, nullptr))
+        if (session->outlet() == this) session->detach(cleanly);
 }
 
 void ClientStream::checkActivity(SteadyTime now) {

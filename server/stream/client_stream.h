@@ -63,7 +63,7 @@ private:
     void process(std::string_view input);
     void receiveHeader();
     void receiveElement();
-    void receiveStanza(Document element);
+    void receiveStanza(Document element, std::string_view inner);
     void sendHeader();
     void sendFeatures();
     void restart();
@@ -76,6 +76,7 @@ private:
     void closeByPeer();
     void over(std::string_view reason, bool cleanly);
     bool isWithinRate(std::size_t bytes);
+    void detach(bool cleanly);
 
     // Negotiation after login (client_binding.cpp).
     void receiveBeforeSession(Document element);
@@ -83,7 +84,9 @@ private:
     void bindTo(Account& account, std::string_view wanted, StanzaPtr request);
     void resume(const Element& element);
     void resumeWith(Account* account, std::string smId, std::uint32_t h);
-    void resumeWhenSafe(const Jid& full, std::uint32_t h, int patience);
+    void resumeWhenSafe(const Jid& full, const std::string& smId, std::uint32_t h, int patience);
+    void endOldestAway(Account& account);
+    bool refusesWhenStopping();
     void begin(Session& session);
 
     // Stream management (client_sm.cpp).
@@ -101,6 +104,7 @@ private:
     // out by it that the stream is gone.
     std::shared_ptr<ClientLogin> login_;
     Jid authenticated_;                   // bare; empty before
+    std::string lang_;                    // of stanzas that don't say theirs (RFC 6120, 4.7.4)
     std::string input_;                   // what came while `busy_`
     SteadyTime lastInput_;
     SteadyTime pinged_{};
@@ -113,7 +117,6 @@ private:
     bool headerSent_ = false;
     bool dropInput_ = false;  // the rest of this read came before TLS
     bool moving_ = false;     // between two shards
-    bool closing_ = false;
 };
 
 }  // namespace epode

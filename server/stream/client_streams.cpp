@@ -29,7 +29,7 @@ const ClientLimits& ClientStreams::limits(std::string_view host) {
     const auto found = limits_.find(host);
     if (found != limits_.end()) return found->second;
     const std::string_view asked = host.empty() ? shard_.server().hosts().front() : host;
-    return limits_.emplace(std::string{host}, ClientLimits{*shard_.server().settings(), asked})
+    return limits_.emplace(std::string{host}, ClientLimits{shard_.host(asked)->settings(), asked})
         .first->second;
 }
 

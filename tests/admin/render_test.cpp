@@ -39,6 +39,8 @@ TEST_CASE("facts, messages and an empty table have their forms") {
     facts.fact("up", Duration{std::chrono::hours{30}})
         .fact("hosts", std::vector<std::string>{"a", "b"});
     CHECK(render(facts) == "It is well.\nup     1 d 6 h\nhosts  a, b\n");
+    facts.fact("up", Duration{std::chrono::hours{1}});
+    CHECK(render(facts) == "It is well.\nup     1 h\nhosts  a, b\n");
     CHECK(render(facts, Amount::Quiet).empty());
     CHECK(render(CommandResult::table({"user"})) == "(none)\n");
     CHECK(render(CommandResult::table({"user"}), Amount::Quiet).empty());
@@ -64,7 +66,7 @@ TEST_CASE("sizes and durations are told in the units of people") {
     CHECK(displaySize(Bytes{UINT64_MAX}) == "16777216.0 TiB");
 
     using namespace std::chrono;
-    CHECK(displayDuration(milliseconds{0}) == "0 ms");
+    CHECK(displayDuration(milliseconds{0}) == "0 s");
     CHECK(displayDuration(milliseconds{999}) == "999 ms");
     CHECK(displayDuration(seconds{1}) == "1 s");
     CHECK(displayDuration(seconds{61}) == "1 min 1 s");

@@ -97,7 +97,7 @@ class Prosody:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     with open(self.folder + "/prosody.log") as log:
                         raise RuntimeError("prosody did not start:\n" + log.read())
-                time.sleep(0.05)
+                time.sleep(0.05)  # lint: polls
 
     def shut_down(self):
         self.process.terminate()

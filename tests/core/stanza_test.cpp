@@ -70,7 +70,9 @@ TEST_CASE("types are known by kind, and what is wrong with a stanza is said") {
         {"<iq type='get'/>", Problem::NoId, StanzaType::Get},
         {"<iq type='get' id=''/>", Problem::NoId, StanzaType::Get},
         {"<message from=''/>", Problem::BadFrom, StanzaType::Normal},
-        {"<message from='@a.example' to='b@'/>", Problem::BadFrom, StanzaType::Normal},
+        {"<message from='@a.example' to='b@'/>", Problem::BadTo, StanzaType::Normal},
+        {"<iq type='get' from='@a.example'/>", Problem::NoId, StanzaType::Get},
+        {"<iq type='ask' id='1' from='@a.example'/>", Problem::BadType, StanzaType::None},
         {"<message to='a b@c.example'/>", Problem::BadTo, StanzaType::Normal},
         {"<message to=''/>", Problem::BadTo, StanzaType::Normal},
     }));

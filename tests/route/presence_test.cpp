@@ -316,6 +316,18 @@ TEST_CASE("a subscriber who got directed presence hears of the end once") {
     romeo.getsNothing();
 }
 
+TEST_CASE("one who subscribes after directed presence hears of the end once") {
+    Stage stage;
+    auto& juliet = stage.connects("juliet@capulet.example/balcony");
+    auto& romeo = stage.connects("romeo@capulet.example/orchard");
+    juliet.sends("<presence/>");
+    juliet.sends("<presence to='romeo@capulet.example'/>");
+    befriend(juliet, romeo);
+    juliet.leaves();
+    romeo.gets("<presence from='juliet@capulet.example/balcony' type='unavailable'/>");
+    romeo.getsNothing();
+}
+
 TEST_CASE("directed presence has a limit") {
     Stage stage{"[presence]\ndirected_max = 10"};
     auto& juliet = stage.connects("juliet@capulet.example/balcony");

@@ -234,6 +234,12 @@ TEST_CASE("a request that is answered while it is read again is not delivered") 
     auto& romeo = present(stage, "romeo@capulet.example/orchard");
     auto& juliet = present(stage, "juliet@capulet.example/balcony");
     romeo.sends("<presence to='juliet@capulet.example' type='subscribe'/>");
+    SECTION("from a stranger") {}
+    SECTION("from one in the roster") {
+        juliet.sends(
+            "<iq type='set' id='s'><query xmlns='jabber:iq:roster'>"
+            "<item jid='romeo@capulet.example'/></query></iq>");
+    }
     auto& chamber = stage.connects("juliet@capulet.example/chamber");
     juliet.forgets();
 

@@ -4,6 +4,7 @@
 #include "core/base64.h"
 #include "core/namespaces.h"
 #include "core/sasl/credentials.h"
+#include "route/login_limiter.h"
 #include "route/presence_options.h"
 #include "route/session_options.h"
 #include "route/shard.h"
@@ -20,7 +21,7 @@ namespace {
 
 OptionList allOptions(const PluginHost& plugins) {
     OptionList all;
-    for (const auto& some : {sessionOptions(), presenceOptions(), clientOptions(), pluginHostOptions(), plugins.options()})
+    for (const auto& some : {sessionOptions(), presenceOptions(), loginOptions(), clientOptions(), pluginHostOptions(), plugins.options()})
         all.insert(all.end(), some.begin(), some.end());
     return all;
 }
@@ -215,6 +216,11 @@ TestClient& TestServer::login(std::string_view full, bool available) {
     if (available) client.available();
     client.forget();
     return client;
+}
+
+void TestServer::rewire() {
+    plugins_.wire(*server_, *settings_);
+    run();
 }
 
 void TestServer::restart() {
