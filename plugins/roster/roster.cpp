@@ -47,6 +47,7 @@ public:
         context.onIq(StanzaType::Set, query, Addressee::Account, this, &RosterPlugin::set);
         context.on(&Services::features, Phase::Change, this, &RosterPlugin::announce);
         context.accountFeature(ns::roster);
+        context.hostFeature(ns::roster);
     }
 
 private:
