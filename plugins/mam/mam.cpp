@@ -1,6 +1,7 @@
 // Message Archive Management (XEP-0313) with preferences (XEP-0441): the account's log, as its owner
 // reads it page by page.
 #include "archive_request.h"
+#include "core/metric.h"
 #include "core/namespaces.h"
 #include "core/rsm.h"
 #include "core/time_format.h"
@@ -37,6 +38,25 @@ const Option<std::int64_t> preferenceMax{
     .range = {10, 100000},
     .help = "How many addresses an account may list in its archiving preferences.",
 };
+const Option<Duration> expireAfter{
+    .key = "archive.expire_after",
+    .fallback = Duration{},
+    .range = {Duration{}, std::chrono::hours{24 * 36500}},
+    .help = "How long messages are kept, in the archive of every account; 0: for ever. What waits for a "
+            "client that is away is kept until it is delivered.",
+    .scope = Scope::Server,
+};
+
+// The sweep looks at this many entries at a time and rests in between for some times as long as that
+// took, so that it leaves most of the writer to others.
+constexpr std::size_t sweepEntries = 1000;
+constexpr int restFactor = 4;
+constexpr Duration restLeast = std::chrono::milliseconds{100};
+constexpr Duration restMost = std::chrono::seconds{10};
+constexpr Duration firstSweepAfter = std::chrono::minutes{1};
+constexpr Duration sweepEvery = std::chrono::hours{1};
+
+Counter expired{"epode_archive_expired_total", "Archived messages that were deleted for their age"};
 
 using Fallback = ArchivePreferences::Fallback;
 
@@ -68,7 +88,8 @@ public:
           database_{context.server().database()},
           default_{*parseFallback(context.value(archiveDefault))},
           pageMax_{std::size_t(context.value(pageMax))},
-          preferenceMax_{std::size_t(context.value(preferenceMax))} {
+          preferenceMax_{std::size_t(context.value(preferenceMax))},
+          expireAfter_{context.value(expireAfter)} {
         context.onIq(StanzaType::Get, query, Addressee::Account, this, &Archive::tellForm);
         context.onIq(StanzaType::Set, query, Addressee::Account, this, &Archive::answerQuery);
         context.onIq(StanzaType::Get, metadata, Addressee::Account, this, &Archive::tellMetadata);
@@ -81,6 +102,9 @@ public:
         context.accountFeature("urn:xmpp:mam:2#extended");
         context.accountFeature(ns::stanzaIds);
         context.hostFeature(mam::ns);
+        // The log is one for all hosts.
+        if (expireAfter_.count() > 0 && context.isFirstHost())
+            context.inBackground(firstSweepAfter, this, &Archive::sweep);
     }
 
 private:
@@ -290,18 +314,35 @@ private:
         return answer;
     }
 
+    // ---- expiry
+
+    Task<Duration> sweep() {
+        Executor& executor = *Executor::current();
+        const SteadyTime begin = executor.now();
+        const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(expireAfter_);
+        const WallTime before = executor.wallNow() - age;
+        const auto step = co_await store_.expire(before, position_, sweepEntries);
+        expired.add(std::uint64_t(step.deleted));
+        position_ = step.next.value_or(0);
+        if (!step.next) co_return sweepEvery;
+        const Duration took = executor.now() - begin;
+        co_return std::clamp<Duration>(took * restFactor, restLeast, restMost);
+    }
+
     ArchiveStore& store_;
     Database& database_;
     const Fallback default_;
     const std::size_t pageMax_;
     const std::size_t preferenceMax_;
+    const Duration expireAfter_;
+    std::int64_t position_ = 0;  // of the sweep, on its shard alone
 };
 
 const PluginInfo info{
     .name = "mam",
     .summary = "Archives messages and gives them back page by page",
     .implements = {{"XEP-0313", "1.1.3"}, {"XEP-0059", "1.0.1"}, {"XEP-0359", "0.7.0"}, {"XEP-0441", "0.2.0"}},
-    .options = {&archiveDefault, &pageMax, &preferenceMax},
+    .options = {&archiveDefault, &pageMax, &preferenceMax, &expireAfter},
 };
 
 }  // namespace

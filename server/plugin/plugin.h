@@ -65,8 +65,13 @@ struct QName {
 class PluginContext {
 public:
     PluginContext(Server& server, std::string host, const Settings& settings, Services& services,
-                  std::string_view plugin)
-        : server_{server}, host_{std::move(host)}, settings_{settings}, services_{services}, plugin_{plugin} {}
+                  std::string_view plugin, bool isFirstHost)
+        : server_{server},
+          host_{std::move(host)},
+          settings_{settings},
+          services_{services},
+          plugin_{plugin},
+          isFirstHost_{isFirstHost} {}
 
     Server& server() { return server_; }
     const std::string& host() const { return host_; }
@@ -100,6 +105,17 @@ public:
         (services_.*hook).add(phase, plugin_, [plugin, handler](E& event) { return (plugin->*handler)(event); });
     }
 
+    // Work by the clock, as a member function `Task<Duration> step()`: one bounded step, which returns
+    // how long to wait before the next. It runs on the first shard, never twice at a time, and not any
+    // more when the plugin is unloaded (a step under way ends before the plugin does).
+    template <typename P>
+    void inBackground(Duration first, P* plugin, Task<Duration> (P::*step)()) {
+        services_.background.push_back({plugin_, first, [plugin, step] { return (plugin->*step)(); }});
+    }
+    // Of the hosts that have this plugin this is the first: who does something for the whole server
+    // does it here.
+    bool isFirstHost() const { return isFirstHost_; }
+
     // Service discovery.
     DiscoEntry& hostDisco() { return services_.hostDisco; }
     DiscoEntry& accountDisco() { return services_.accountDisco; }
@@ -112,6 +128,7 @@ private:
     const Settings& settings_;
     Services& services_;
     std::string plugin_;
+    bool isFirstHost_;
 };
 
 // What a shared object exports.

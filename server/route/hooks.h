@@ -151,11 +151,9 @@ public:
             try {
                 if (entry.handler(event) == Verdict::Stop) return Verdict::Stop;
             } catch (const std::exception& failure) {
-                Log{"plugin"}.error("a hook failed",
-                                    {{"plugin", entry.owner}, {"failure", failure.what()}});
-                event.refusal = StanzaError{Condition::InternalServerError,
-                                            "The server failed while it handled this."};
-                return Verdict::Stop;
+                return failed(event, entry.owner, failure.what());
+            } catch (...) {
+                return failed(event, entry.owner, "unknown");
             }
         }
         return Verdict::Pass;
@@ -167,6 +165,13 @@ private:
         std::string owner;
         Handler handler;
     };
+    static Verdict failed(E& event, const std::string& owner, std::string_view failure) {
+        Log{"plugin"}.error("a hook failed", {{"plugin", owner}, {"failure", failure}});
+        event.refusal = StanzaError{Condition::InternalServerError,
+                                    "The server failed while it handled this."};
+        return Verdict::Stop;
+    }
+
     std::vector<Entry> entries_;
 };
 

@@ -39,6 +39,7 @@ Server::Server(Database& database, WorkerPool& workers, SettingsPtr settings,
       hosts_{std::move(hosts)},
       stores_{std::make_unique<Stores>(database)},
       loginLimiter_{std::make_unique<LoginLimiter>(*settings_)} {
+    started_ = executors.front()->now();
     const auto nothing = std::make_shared<const Services>();
     for (unsigned i = 0; i < executors.size(); ++i) {
         auto& shard = shards_.emplace_back(std::make_unique<Shard>(*this, *executors[i], i));
@@ -113,7 +114,10 @@ void Server::replace(const std::string& host, std::shared_ptr<const Services> se
     const auto all = whenAllDone(shards_.front()->executor(), std::move(done));
     for (auto& shard : shards_)
         shard->executor().post([&shard = *shard, host, services, all] {
-            if (Host* found = shard.host(host)) found->replace(services);
+            Host* found = shard.host(host);
+            if (!found) return;
+            found->replace(services);
+            if (shard.number() == 0) found->startBackground(shard.executor());
         });
 }
 

@@ -277,6 +277,16 @@ void ClientLogin::fail(sasl::Condition condition, std::string_view text) {
 
 // ---- requests before login
 
+namespace {
+
+// So that what a handler throws at once is a failed task as well.
+Task<Reply> askHandler(const StreamIqHandler& handler, const StreamFacts& stream, StanzaPtr stanza) {
+    auto reply = co_await handler(stream, stanza);
+    co_return reply;
+}
+
+}  // namespace
+
 void ClientLogin::receiveIq(Document element) {
     auto problem = Stanza::Problem::None;
     StanzaPtr stanza = Stanza::fromDocument(std::move(element), {}, problem);
@@ -291,7 +301,7 @@ void ClientLogin::receiveIq(Document element) {
         return;
     }
     stream_.hold();
-    start(handler->second(stream_, stanza),
+    start(askHandler(handler->second, stream_, stanza),
           [self = shared_from_this(), stanza, services = stream_.host().sharedServices()](
               std::optional<Reply> reply, std::exception_ptr failure) {
               if (self->isOver()) return;

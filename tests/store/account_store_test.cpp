@@ -112,6 +112,20 @@ TEST_CASE("the times of the last login and activity are kept") {
     });
 }
 
+TEST_CASE("what is stored between the halves of a removal is erased by the second") {
+    overAllDatabases([](Setup& setup) {
+        auto& stores = setup.stores();
+        KeyedStore keyed{setup.database(), "vcard"};
+        const auto account = *setup.await(stores.accounts.create(juliet, {}, day));
+        CHECK_FALSE(setup.await(stores.accounts.beginRemoval(romeo)));
+        CHECK(setup.await(stores.accounts.beginRemoval(juliet)) == account);
+        CHECK_FALSE(setup.await(stores.accounts.find(juliet)));
+        setup.await(keyed.put(account, "vcard", "<vCard/>"));
+        setup.await(stores.accounts.finishRemoval(account));
+        CHECK_FALSE(setup.await(keyed.get(account, "vcard")));
+    });
+}
+
 TEST_CASE("a removed account leaves nothing behind and its number is not used again") {
     overAllDatabases([](Setup& setup) {
         auto& stores = setup.stores();

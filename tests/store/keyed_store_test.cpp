@@ -44,3 +44,29 @@ TEST_CASE("values are put together and listed by prefix") {
         CHECK(setup.await(store.list(romeo, "")).empty());
     });
 }
+
+TEST_CASE("changes are made all or none, and never beyond the number of keys that is allowed") {
+    overAllDatabases([](Setup& setup) {
+        setup.stores();
+        KeyedStore store{setup.database(), "private"};
+        KeyedStore other{setup.database(), "vcard"};
+        setup.await(other.put(juliet, "card", "does not count"));
+        setup.await(store.put(romeo, "a", "does not count either"));
+        const auto change = [&](KeyedStore::Changes changes, std::int64_t keysMax) {
+            return setup.await(store.change(juliet, std::move(changes), keysMax));
+        };
+        CHECK_FALSE(change({{"a", "1"}, {"b", "2"}, {"c", "3"}}, 2));
+        CHECK(setup.await(store.list(juliet, "")).empty());
+        CHECK(change({{"a", "1"}, {"b", ""}}, 2));
+        CHECK_FALSE(change({{"a", "other"}, {"c", "3"}}, 2));
+        CHECK(setup.await(store.get(juliet, "a")) == "1");
+        CHECK(change({{"a", std::nullopt}, {"c", "3"}, {"d", std::nullopt}}, 2));
+        CHECK(setup.await(store.list(juliet, "")) == KeyedStore::Values{{"b", ""}, {"c", "3"}});
+        // Who has more than is allowed by now may still change what there is.
+        CHECK(change({{"b", "2"}}, 1));
+        CHECK_FALSE(change({{"d", "4"}}, 1));
+        CHECK(change({{"b", std::nullopt}}, 0));
+        CHECK(setup.await(store.list(juliet, "")) == KeyedStore::Values{{"c", "3"}});
+        CHECK(setup.await(store.get(romeo, "a")).has_value());
+    });
+}

@@ -234,6 +234,11 @@ TestClient& TestServer::login(std::string_view full, bool available) {
     return client;
 }
 
+void TestServer::rewire() {
+    plugins_.wire(*server_, *settings_);
+    run();
+}
+
 void TestServer::restart() {
     bool stopped = false;
     server_->shutdown([&stopped] { stopped = true; });

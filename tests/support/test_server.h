@@ -116,6 +116,8 @@ public:
     template <typename T>
     T wait(Task<T> task);
 
+    // Plugins are made anew, as by a reload.
+    void rewire();
     // An orderly stop and start, or a crash: connections end, the database stays.
     void restart();
     void crash();
