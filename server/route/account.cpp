@@ -263,8 +263,14 @@ Uuid Account::append(const StanzaPtr& message, const Jid& peer, ArchiveFlags fla
     message->write(entry.stanza, {});
     shard_.server().stores().archive.append(
         shard_.executor(), id_, peer.text(), std::move(entry),
-        [&shard = shard_, message, hold](std::exception_ptr failure) {
-            if (failure) shard.refuse(*message, notStored());
+        [&shard = shard_, message, hold, isCopy = flags.isOutgoing](std::exception_ptr failure) {
+            if (!failure) return;
+            // The addressee has it all the same: an error would make the sender say it again.
+            if (isCopy)
+                routeLog.warning("a sent message is missing in its sender's archive",
+                                 {{"account", message->from().bareText()}});
+            else
+                shard.refuse(*message, notStored());
         });
     return id;
 }
