@@ -46,7 +46,7 @@ TestDatabase::~TestDatabase() = default;
 
 void TestDatabase::crash() {
     tick_ = {};
-    isScheduled_ = false;
+    isScheduled_ = isStalled_ = false;
     ++*life_;
     writes_.clear();
     reads_.clear();

@@ -23,7 +23,7 @@ public:
     // Everything that is asked from now on is refused.
     void fail() { isFailing_ = true; }
     void repair() { isFailing_ = false; }
-    // What waits for its commit is lost, and nobody is told.
+    // What waits for its commit is lost, and nobody is told. A disk that hangs goes on.
     void crash();
     std::size_t waiting() const { return writes_.size(); }
 

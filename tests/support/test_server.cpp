@@ -89,6 +89,10 @@ void TestClient::onData(std::string_view bytes) {
             case XmlStream::Event::Header: break;
             case XmlStream::Event::Element: {
                 const Document element = xml_.takeElement();
+                handled_ += element->ns() == ns::client;
+                if (element->is("enabled", ns::streamManagement) ||
+                    element->is("resumed", ns::streamManagement))
+                    handled_ = 0;
                 const bool isRequest = element->is("r", ns::streamManagement);
                 if (element->is("error", ns::streams)) {
                     streamError_ = element->firstChild()->name();
@@ -195,8 +199,11 @@ void TestServer::boot() {
     for (unsigned i = 0; i < shards_; ++i)
         streams_.push_back(std::make_unique<ClientStreams>(server_->shard(i), streams_, &tls_));
     run();
-    server_->restore({});
+    bool isRestored = false;
+    server_->restore([&isRestored] { isRestored = true; });
     run();
+    for (int i = 0; i < 100 && !isRestored; ++i) advance(std::chrono::milliseconds{100});
+    if (!isRestored) throw std::logic_error{"the sessions were not restored"};
 }
 
 void TestServer::accept(std::unique_ptr<Transport> transport, bool directTls) {

@@ -66,6 +66,8 @@ public:
     const StreamHeader& header() const { return xml_.header(); }
     const std::string& bytes() const { return bytes_; }
     Transport& transport() { return *transport_; }
+    // How many stanzas came since stream management is on, or since the session was resumed.
+    std::uint32_t handled() const { return handled_; }
     bool showsRequests = false;
 
     // Drops the connection without a word.
@@ -89,6 +91,7 @@ private:
     std::string streamErrorXml_;
     std::string bytes_;
     int asked_ = 0;
+    std::uint32_t handled_ = 0;
     bool isSecured_ = false;
     bool isClosed_ = false;
     bool isStreamClosed_ = false;
