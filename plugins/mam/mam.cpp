@@ -1,5 +1,5 @@
-// Message Archive Management (XEP-0313) with preferences (XEP-0441): the account's log, as its owner
-// reads it page by page.
+// Message Archive Management (XEP-0313) with preferences (XEP-0441): the account's log, as its
+// owner reads it page by page.
 #include "archive_request.h"
 #include "core/metric.h"
 #include "core/namespaces.h"
@@ -69,9 +69,12 @@ std::optional<Fallback> parseFallback(std::string_view text) {
 
 std::string_view toText(Fallback fallback) {
     switch (fallback) {
-        case Fallback::Always: return "always";
-        case Fallback::Never: return "never";
-        case Fallback::Roster: return "roster";
+        case Fallback::Always:
+            return "always";
+        case Fallback::Never:
+            return "never";
+        case Fallback::Roster:
+            return "roster";
     }
     return {};
 }
@@ -132,7 +135,9 @@ private:
 
     // Ids that claim to be ours are removed, else anybody could forge them (XEP-0359, 6). What the
     // account itself sends is kept in its archive too.
-    Verdict removeForgedIds(IncomingEvent& event) { return removeIdsBy(event.account.jid(), event.stanza); }
+    Verdict removeForgedIds(IncomingEvent& event) {
+        return removeIdsBy(event.account.jid(), event.stanza);
+    }
     Verdict removeSentIds(OutgoingEvent& event) {
         return removeIdsBy(event.session.account().jid(), event.stanza);
     }
@@ -159,8 +164,8 @@ private:
 
     // ---- queries
 
-    // Waits until what has been delivered can be read: a client may ask for what is behind a message
-    // that it got a moment ago.
+    // Waits until what has been delivered can be read: a client may ask for what is behind a
+    // message that it got a moment ago.
     Task<void> settle(const Account& account) {
         if (account.isLogSettled()) co_return;
         auto nothing = [](SqlConnection&) { return true; };
@@ -190,7 +195,8 @@ private:
         co_await settle(*iq.account());
         const auto page = co_await store_.query(request.query);
         if (page.isIdUnknown)
-            co_return StanzaError{Condition::ItemNotFound, "An id of the query is not in the archive."};
+            co_return StanzaError{Condition::ItemNotFound,
+                                  "An id of the query is not in the archive."};
         Session* session = iq.sender();
         if (!session) co_return Reply::none();
         sendPage(*session, page, request);
@@ -212,13 +218,16 @@ private:
         const auto send = [&](const ArchiveEntry& entry) {
             result.assign(head);
             entry.id.appendTo(result);
-            result.append("'><forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='");
+            result.append(
+                "'><forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='");
             appendDateTime(result, entry.stamp());
             result.append("'/>").append(entry.stanza).append("</forwarded></result>");
             session.deliver(Stanza::message(StanzaType::Normal, own, session.jid()), result);
         };
-        if (request.isFlipped) std::for_each(page.entries.rbegin(), page.entries.rend(), send);
-        else std::for_each(page.entries.begin(), page.entries.end(), send);
+        if (request.isFlipped)
+            std::for_each(page.entries.rbegin(), page.entries.rend(), send);
+        else
+            std::for_each(page.entries.begin(), page.entries.end(), send);
     }
 
     static Document fin(const ArchivePage& page) {
@@ -235,9 +244,11 @@ private:
         return fin;
     }
 
-    // A client that has read its messages here needs no offline delivery of them. A page holds all that
-    // is in the archive from its one end to the other, and behind the begin of the query up to there.
-    static void noteFetched(Account& account, const ArchivePage& page, const mam::Request& request) {
+    // A client that has read its messages here needs no offline delivery of them. A page holds all
+    // that is in the archive from its one end to the other, and behind the begin of the query up to
+    // there.
+    static void noteFetched(Account& account, const ArchivePage& page,
+                            const mam::Request& request) {
         const ArchiveQuery& query = request.query;
         if (page.entries.empty() || !query.with.empty() || !query.ids.empty()) return;
         std::int64_t first = toMilliseconds(page.entries.front().stamp());
@@ -341,7 +352,10 @@ private:
 const PluginInfo info{
     .name = "mam",
     .summary = "Archives messages and gives them back page by page",
-    .implements = {{"XEP-0313", "1.1.3"}, {"XEP-0059", "1.0.1"}, {"XEP-0359", "0.7.0"}, {"XEP-0441", "0.2.0"}},
+    .implements = {{"XEP-0313", "1.1.3"},
+                   {"XEP-0059", "1.0.1"},
+                   {"XEP-0359", "0.7.0"},
+                   {"XEP-0441", "0.2.0"}},
     .options = {&archiveDefault, &pageMax, &preferenceMax, &expireAfter},
 };
 

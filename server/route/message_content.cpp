@@ -14,8 +14,8 @@ struct Payload {
     std::string_view ns;
 };
 
-// What makes a message without a body a part of the conversation: all devices have to see it, now or
-// when they read the archive. Prosody and ejabberd keep the same, but for the newest of them.
+// What makes a message without a body a part of the conversation: all devices have to see it, now
+// or when they read the archive. Prosody and ejabberd keep the same, but for the newest of them.
 constexpr std::array conversation{
     Payload{"", "urn:xmpp:receipts"},
     Payload{"", "urn:xmpp:chat-markers:0"},
@@ -36,8 +36,8 @@ constexpr std::array conversation{
     Payload{"x", "jabber:x:conference"},
 };
 
-// What says nothing by itself, or only how things are at this moment. Carbons and archive results are
-// made for one session: their messages are kept elsewhere.
+// What says nothing by itself, or only how things are at this moment. Carbons and archive results
+// are made for one session: their messages are kept elsewhere.
 constexpr std::array ofTheMoment{
     Payload{"", "http://jabber.org/protocol/chatstates"},
     Payload{"", "jabber:x:event"},

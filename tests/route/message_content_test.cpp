@@ -10,8 +10,10 @@ using namespace epode;
 namespace {
 
 Keeping keepingOf(std::string type, std::string content) {
-    const auto stanza = Stanza::parse("<message xmlns='jabber:client' from='romeo@montague.example/orchard' "
-                                      "to='juliet@capulet.example' type='" + type + "'>" + content + "</message>");
+    const auto stanza = Stanza::parse(
+        "<message xmlns='jabber:client' from='romeo@montague.example/orchard' "
+        "to='juliet@capulet.example' type='" +
+        type + "'>" + content + "</message>");
     REQUIRE(stanza);
     return epode::keepingOf(*stanza);
 }
@@ -38,46 +40,58 @@ TEST_CASE("what a message holds decides whether it is kept") {
         {"a subject alone", "<subject>Soft</subject>", Keeping::Message},
         {"a receipt", "<received xmlns='urn:xmpp:receipts' id='1'/>", Keeping::Message},
         {"a marker", "<displayed xmlns='urn:xmpp:chat-markers:0' id='1'/>", Keeping::Message},
-        {"a reaction", "<reactions xmlns='urn:xmpp:reactions:0' id='1'><reaction>!</reaction></reactions>",
+        {"a reaction",
+         "<reactions xmlns='urn:xmpp:reactions:0' id='1'><reaction>!</reaction></reactions>",
          Keeping::Message},
         {"a retraction", "<retract xmlns='urn:xmpp:message-retract:1' id='1'/>", Keeping::Message},
         {"a correction", "<replace xmlns='urn:xmpp:message-correct:0' id='1'/>", Keeping::Message},
         {"OMEMO", "<encrypted xmlns='eu.siacs.conversations.axolotl'/>", Keeping::Message},
         {"OMEMO 2", "<encrypted xmlns='urn:xmpp:omemo:2'/>", Keeping::Message},
         {"OpenPGP", "<openpgp xmlns='urn:xmpp:openpgp:0'/>", Keeping::Message},
-        {"what says that it is encrypted", "<encryption xmlns='urn:xmpp:eme:0' namespace='urn:x'/><x xmlns='urn:x'/>",
+        {"what says that it is encrypted",
+         "<encryption xmlns='urn:xmpp:eme:0' namespace='urn:x'/><x xmlns='urn:x'/>",
          Keeping::Message},
         {"a call", "<propose xmlns='urn:xmpp:jingle-message:0' id='1'/>", Keeping::Message},
-        {"a direct invitation", "<x xmlns='jabber:x:conference' jid='room@rooms.example'/>", Keeping::Message},
+        {"a direct invitation", "<x xmlns='jabber:x:conference' jid='room@rooms.example'/>",
+         Keeping::Message},
         {"a mediated invitation",
-         "<x xmlns='http://jabber.org/protocol/muc#user'><invite from='nurse@capulet.example'/></x>",
+         "<x xmlns='http://jabber.org/protocol/muc#user'><invite "
+         "from='nurse@capulet.example'/></x>",
          Keeping::Message},
         {"what its sender wants stored", "<x xmlns='urn:unknown'/>" + store, Keeping::Message},
         {"a hint to store alone", store, Keeping::Message},
 
-        {"something that nobody here understands", "<x xmlns='urn:unknown'/>", Keeping::UntilDelivered},
-        {"the same with a chat state", "<x xmlns='urn:unknown'/>" + composing, Keeping::UntilDelivered},
+        {"something that nobody here understands", "<x xmlns='urn:unknown'/>",
+         Keeping::UntilDelivered},
+        {"the same with a chat state", "<x xmlns='urn:unknown'/>" + composing,
+         Keeping::UntilDelivered},
         {"a text off the record", body + noPermanentStore, Keeping::UntilDelivered},
-        {"both hints to keep and not for long", body + store + noPermanentStore, Keeping::UntilDelivered},
-        {"a room's status", "<x xmlns='http://jabber.org/protocol/muc#user'><status code='100'/></x>",
+        {"both hints to keep and not for long", body + store + noPermanentStore,
+         Keeping::UntilDelivered},
+        {"a room's status",
+         "<x xmlns='http://jabber.org/protocol/muc#user'><status code='100'/></x>",
          Keeping::UntilDelivered},
 
         {"a text that must not be stored", body + noStore, Keeping::Refused},
         {"a text that must and must not be stored", body + store + noStore, Keeping::Refused},
-        {"a receipt that must not be stored", "<received xmlns='urn:xmpp:receipts' id='1'/>" + noStore,
+        {"a receipt that must not be stored",
+         "<received xmlns='urn:xmpp:receipts' id='1'/>" + noStore, Keeping::Refused},
+        {"an unknown thing that must not be stored", "<x xmlns='urn:unknown'/>" + noStore,
          Keeping::Refused},
-        {"an unknown thing that must not be stored", "<x xmlns='urn:unknown'/>" + noStore, Keeping::Refused},
 
         {"nothing at all", "", Keeping::Nothing},
         {"a chat state", composing, Keeping::Nothing},
-        {"a chat state with its thread and ids", composing + "<thread>1</thread><origin-id xmlns='urn:xmpp:sid:0' id='1'/>",
+        {"a chat state with its thread and ids",
+         composing + "<thread>1</thread><origin-id xmlns='urn:xmpp:sid:0' id='1'/>",
          Keeping::Nothing},
         {"a chat state with a hint", composing + noStore, Keeping::Nothing},
         {"only a hint not to store", noStore, Keeping::Nothing},
-        {"a carbon", "<sent xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'/></sent>",
+        {"a carbon",
+         "<sent xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'/></sent>",
          Keeping::Nothing},
         {"an archive's result", "<result xmlns='urn:xmpp:mam:2' id='1'/>", Keeping::Nothing},
-        {"a text of another namespace", "<body xmlns='http://www.w3.org/1999/xhtml'/>", Keeping::UntilDelivered},
+        {"a text of another namespace", "<body xmlns='http://www.w3.org/1999/xhtml'/>",
+         Keeping::UntilDelivered},
     };
     for (const Row& row : rows) {
         INFO(row.what);

@@ -1,7 +1,7 @@
 // Messages that wait for their addressee (XEP-0160), and when they have arrived.
-#include "tests/support/catch.h"
 #include "core/time_format.h"
 #include "core/uuid.h"
+#include "tests/support/catch.h"
 #include "tests/support/messages.h"
 
 using namespace epode;
@@ -44,13 +44,15 @@ const std::string archiveOff = "[archive]\ndefault = 'never'";
 int countStanzas(const std::vector<std::string>& all) {
     int count = 0;
     for (const auto& xml : all)
-        if (xml.starts_with("<message") || xml.starts_with("<presence") || xml.starts_with("<iq")) ++count;
+        if (xml.starts_with("<message") || xml.starts_with("<presence") || xml.starts_with("<iq"))
+            ++count;
     return count;
 }
 
 }  // namespace
 
-TEST_CASE("what waits comes with the first available presence, in order, with its time and its id") {
+TEST_CASE(
+    "what waits comes with the first available presence, in order, with its time and its id") {
     for (const unsigned shards : {1u, 2u}) {
         Play play{"", shards};
         play.says("one");
@@ -114,7 +116,8 @@ TEST_CASE("a client that acknowledges nothing has got what was sent to it") {
 }
 
 TEST_CASE("what waits survives a stop and a crash") {
-    Play play{GENERATE(as<std::string>{}, "", "[archive]\ndefault = 'never'", "[plugins]\ndisabled = ['mam']")};
+    Play play{GENERATE(as<std::string>{}, "", "[archive]\ndefault = 'never'",
+                       "[plugins]\ndisabled = ['mam']")};
     play.says("one");
     play.crashes();
     play.says("two");
@@ -124,7 +127,8 @@ TEST_CASE("what waits survives a stop and a crash") {
 }
 
 TEST_CASE("a message is delivered when a client has acknowledged it, and not again") {
-    Play play{GENERATE(as<std::string>{}, "", "[archive]\ndefault = 'never'", "[plugins]\ndisabled = ['mam']")};
+    Play play{GENERATE(as<std::string>{}, "", "[archive]\ndefault = 'never'",
+                       "[plugins]\ndisabled = ['mam']")};
     play.says("one");
     auto& first = play.arrives("balcony", true);
     const auto got = first.all();
@@ -158,7 +162,8 @@ TEST_CASE("a message is delivered when a client has acknowledged it, and not aga
 }
 
 TEST_CASE("a session that ends without acknowledging gives its messages to the other client") {
-    Play play{GENERATE(as<std::string>{}, "", "[archive]\ndefault = 'never'\n") + "[sm]\nresume_timeout = '30 s'"};
+    Play play{GENERATE(as<std::string>{}, "", "[archive]\ndefault = 'never'\n") +
+              "[sm]\nresume_timeout = '30 s'"};
     auto& high = play.arrives("high", true, 5);
     auto& low = play.arrives("low", false, 1);
     low.forget();
@@ -330,7 +335,8 @@ TEST_CASE("the clock may go back without a message being taken for delivered") {
     client.cut();
     play.server.advance(std::chrono::seconds{2});
     play.crashes();
-    play.server.simulation().setWallNow(play.server.simulation().wallNow() - std::chrono::hours{24});
+    play.server.simulation().setWallNow(play.server.simulation().wallNow() -
+                                        std::chrono::hours{24});
     play.says("two");
     play.crashes();
     CHECK(heard(play.arrives("garden")) == Texts{"late two"});
@@ -342,8 +348,8 @@ TEST_CASE("reading the archive counts as delivery") {
     auto& client = play.server.login(juliet + "/balcony", false);
     const std::string query = "<query xmlns='urn:xmpp:mam:2'>";
     const auto read = [&](std::string_view set) {
-        return client.ask("set", query + "<set xmlns='http://jabber.org/protocol/rsm'>" + std::string{set} +
-                                     "</set></query>");
+        return client.ask("set", query + "<set xmlns='http://jabber.org/protocol/rsm'>" +
+                                     std::string{set} + "</set></query>");
     };
     const auto itemOf = [](const std::string& answer, const std::string& name) {
         const auto from = answer.find('>', answer.find("<" + name)) + 1;
@@ -368,14 +374,18 @@ TEST_CASE("reading the archive counts as delivery") {
         CHECK(heard(client) == numbers(1, 10, "late "));
     }
     SECTION("but not what was looked up with one contact") {
-        client.ask("set", query + "<x xmlns='jabber:x:data' type='submit'>"
-                                  "<field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field>"
-                                  "<field var='with'><value>romeo@montague.example</value></field></x></query>");
+        client.ask(
+            "set",
+            query +
+                "<x xmlns='jabber:x:data' type='submit'>"
+                "<field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field>"
+                "<field var='with'><value>romeo@montague.example</value></field></x></query>");
         client.forget().available();
         CHECK(heard(client) == numbers(1, 30, "late "));
     }
     SECTION("and not what is not in it") {
-        play.romeo->send(message(juliet, "off", "chat", "<no-permanent-store xmlns='urn:xmpp:hints'/>"));
+        play.romeo->send(
+            message(juliet, "off", "chat", "<no-permanent-store xmlns='urn:xmpp:hints'/>"));
         play.romeo->send(chats(31, 31));
         read("<max>50</max>");
         client.forget().available();

@@ -26,7 +26,9 @@ const Situation away{"no resource", true, {}};
 const Situation silent{"a resource without presence", true, {{"silent", {}}}};
 const Situation negative{"only negative resources", true, {{"low", -1}, {"lower", -100}}};
 const Situation one{"one non-negative resource", true, {{"one", 0}}};
-const Situation many{"several resources", true, {{"high", 5}, {"tied", 5}, {"less", 1}, {"low", -1}, {"silent", {}}}};
+const Situation many{"several resources",
+                     true,
+                     {{"high", 5}, {"tied", 5}, {"less", 1}, {"low", -1}, {"silent", {}}}};
 
 // E: an error to the sender; S: silence; O: it waits for the next client; else who gets it.
 struct Row {
@@ -56,7 +58,8 @@ const Row table[] = {
     {many, "gone", "E", "high tied", "E", "S", "S"},
 };
 
-std::string outcome(const Row& row, std::string_view type, std::string_view content, unsigned shards) {
+std::string outcome(const Row& row, std::string_view type, std::string_view content,
+                    unsigned shards) {
     TestServer server{"", shards};
     TestClient& romeo = server.login("romeo@montague.example/orchard");
     const std::string bare = "juliet@capulet.example";
@@ -70,8 +73,8 @@ std::string outcome(const Row& row, std::string_view type, std::string_view cont
     for (auto& [name, client] : clients) client->forget();
 
     const std::string to = bare + (row.resource ? "/" + std::string{row.resource} : "");
-    romeo.send("<message id='m1' to='" + to + "' type='" + std::string{type} + "'>" + std::string{content} +
-               "</message>");
+    romeo.send("<message id='m1' to='" + to + "' type='" + std::string{type} + "'>" +
+               std::string{content} + "</message>");
 
     std::string found;
     for (auto& [name, client] : clients)
@@ -106,7 +109,8 @@ TEST_CASE("a message is delivered, stored or refused by the table of RFC 6121") 
                                                              {"headline", row.headline},
                                                              {"error", row.error}};
         for (const auto& [type, expected] : types) {
-            INFO(row.condition.what << ", to " << (row.resource ? row.resource : "the bare address") << ": " << type);
+            INFO(row.condition.what << ", to " << (row.resource ? row.resource : "the bare address")
+                                    << ": " << type);
             CHECK(outcome(row, type, "<subject>Hist!</subject>", 1) == expected);
         }
     }
@@ -181,7 +185,8 @@ TEST_CASE("messages keep their order between two accounts on different shards") 
     std::string xml;
     Texts expected;
     for (int i = 0; i < 300; ++i) {
-        xml += chat("juliet@capulet.example", std::to_string(i)) + chat("nurse@capulet.example", std::to_string(i));
+        xml += chat("juliet@capulet.example", std::to_string(i)) +
+               chat("nurse@capulet.example", std::to_string(i));
         expected.push_back(std::to_string(i));
     }
     romeo.send(xml);
@@ -195,7 +200,8 @@ TEST_CASE("a request to a resource reaches only one that shares its presence wit
     TestServer server;
     auto& romeo = server.login("romeo@montague.example/orchard");
     auto& juliet = server.login("juliet@capulet.example/balcony");
-    const std::string request = "<iq type='get' id='1' to='juliet@capulet.example/balcony'><q xmlns='urn:q'/></iq>";
+    const std::string request =
+        "<iq type='get' id='1' to='juliet@capulet.example/balcony'><q xmlns='urn:q'/></iq>";
 
     romeo.send(request);
     CHECK(heard(juliet) == Texts{});
@@ -225,8 +231,8 @@ TEST_CASE("a request to nobody is refused") {
     TestServer server;
     auto& romeo = server.login("romeo@montague.example/orchard");
     server.addAccount("juliet@capulet.example");
-    for (const std::string to : {"tybalt@capulet.example", "tybalt@capulet.example/street", "juliet@capulet.example/gone",
-                                 "juliet@capulet.example"}) {
+    for (const std::string to : {"tybalt@capulet.example", "tybalt@capulet.example/street",
+                                 "juliet@capulet.example/gone", "juliet@capulet.example"}) {
         INFO(to);
         romeo.send("<iq type='get' id='1' to='" + to + "'><q xmlns='urn:q'/></iq>");
         CHECK(romeo.next().find("service-unavailable") != std::string::npos);

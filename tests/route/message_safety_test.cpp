@@ -1,4 +1,5 @@
-// When a message is safe: what a sender's <a/> waits for, and what happens when nothing can be stored.
+// When a message is safe: what a sender's <a/> waits for, and what happens when nothing can be
+// stored.
 #include "route/session.h"
 #include "tests/support/catch.h"
 #include "tests/support/messages.h"
@@ -38,9 +39,11 @@ TEST_CASE("what is stored is safe at once") {
     CHECK(askedSafe(romeo) == "2");  // his presence, and the message
 }
 
-TEST_CASE("what is not archived is safe when its client has acknowledged it, and was never stored") {
+TEST_CASE(
+    "what is not archived is safe when its client has acknowledged it, and was never stored") {
     const unsigned shards = GENERATE(1u, 2u);
-    TestServer server{GENERATE(as<std::string>{}, "[archive]\ndefault = 'never'", "[plugins]\ndisabled = ['mam']"),
+    TestServer server{GENERATE(as<std::string>{}, "[archive]\ndefault = 'never'",
+                               "[plugins]\ndisabled = ['mam']"),
                       shards};
     auto& romeo = withSm(server, romeoJid);
     auto& client = withSm(server, juliet + "/balcony");
@@ -147,10 +150,13 @@ TEST_CASE("what could not be stored doesn't count as waiting") {
     repairStoring(server);
     romeo.send(chat(juliet, "one") + chat(juliet, "two"));
     CHECK(heard(romeo) == Texts{});
-    CHECK(heard(server.login(juliet + "/balcony", false).available()) == Texts{"late one", "late two"});
+    CHECK(heard(server.login(juliet + "/balcony", false).available()) ==
+          Texts{"late one", "late two"});
 }
 
-TEST_CASE("a client that takes long gets its messages although they can't be stored; the sender is told") {
+TEST_CASE(
+    "a client that takes long gets its messages although they can't be stored; the sender is "
+    "told") {
     TestServer server{"[archive]\ndefault = 'never'"};
     auto& romeo = withSm(server, romeoJid);
     auto& client = withSm(server, juliet + "/balcony");
@@ -172,7 +178,8 @@ TEST_CASE("a full database refuses messages and takes them again when there is r
     }));
     const auto limit = [&](std::int64_t most) {
         server.wait(server.database().write([=](SqlConnection& connection) {
-            connection.run("PRAGMA max_page_count = " + std::to_string(most), {}, [](const SqlRow&) {});
+            connection.run("PRAGMA max_page_count = " + std::to_string(most), {},
+                           [](const SqlRow&) {});
             return true;
         }));
     };

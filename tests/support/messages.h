@@ -14,8 +14,8 @@ namespace epode {
 
 using Texts = std::vector<std::string>;
 
-inline std::string message(std::string_view to, std::string_view body, std::string_view type = "chat",
-                           std::string_view more = {}) {
+inline std::string message(std::string_view to, std::string_view body,
+                           std::string_view type = "chat", std::string_view more = {}) {
     std::string xml = "<message to='" + std::string{to} + "' type='" + std::string{type} + "'>";
     if (!body.empty()) xml += "<body>" + std::string{body} + "</body>";
     return xml + std::string{more} + "</message>";
@@ -23,13 +23,15 @@ inline std::string message(std::string_view to, std::string_view body, std::stri
 
 inline std::string chat(std::string_view to, std::string_view body) { return message(to, body); }
 
-// All messages that came: their text, "error <condition>" for an error, and "late" before what waited.
+// All messages that came: their text, "error <condition>" for an error, and "late" before what
+// waited.
 inline Texts heard(TestClient& client) {
     Texts texts;
     for (const auto& xml : client.all()) {
         const auto stanza = Stanza::parse(xml);
         if (!stanza || !stanza->isMessage()) continue;
-        if (const Element* error = stanza->isError() ? stanza->child("error", ns::client) : nullptr) {
+        if (const Element* error =
+                stanza->isError() ? stanza->child("error", ns::client) : nullptr) {
             texts.push_back("error " + std::string{error->firstChild()->name()});
             continue;
         }
@@ -60,7 +62,8 @@ inline void acknowledge(TestClient& client, int handled) {
 inline std::string askedSafe(TestClient& client) {
     client.forget().send("<r xmlns='urn:xmpp:sm:3'/>");
     for (const auto& xml : client.all())
-        if (const auto element = parseXml(xml, ns::client); element && (*element)->is("a", ns::streamManagement))
+        if (const auto element = parseXml(xml, ns::client);
+            element && (*element)->is("a", ns::streamManagement))
             return std::string{(*element)->get("h")};
     return "";
 }
@@ -76,15 +79,17 @@ inline void runSql(TestServer& server, std::string statement) {
 
 // From now on no message can be stored.
 inline void breakStoring(TestServer& server) {
-    runSql(server, "CREATE TRIGGER broken BEFORE INSERT ON archive "
-                   "BEGIN SELECT RAISE(ABORT, 'broken by the test'); END");
+    runSql(server,
+           "CREATE TRIGGER broken BEFORE INSERT ON archive "
+           "BEGIN SELECT RAISE(ABORT, 'broken by the test'); END");
 }
 inline void repairStoring(TestServer& server) { runSql(server, "DROP TRIGGER broken"); }
 
 inline std::int64_t storedMessages(TestServer& server) {
     return server.wait(server.database().read([](SqlConnection& connection) {
         std::int64_t count = 0;
-        connection.run("SELECT count(*) FROM archive", {}, [&](const SqlRow& row) { count = row.integer(0); });
+        connection.run("SELECT count(*) FROM archive", {},
+                       [&](const SqlRow& row) { count = row.integer(0); });
         return count;
     }));
 }
