@@ -26,8 +26,11 @@ namespace epode {
 struct Command;
 struct Migration;
 
-// Raised when a plugin that was built against older headers would misunderstand this server.
-inline constexpr unsigned pluginAbi = 1;
+// A plugin that was built against other headers would misunderstand this server. The number is raised by
+// hand when a meaning changes; the sizes catch most changes that were forgotten.
+inline constexpr unsigned pluginAbi =
+    1u << 24 | (unsigned(sizeof(Services) * 31 + sizeof(Host) * 17 + sizeof(Account) * 7 +
+                         sizeof(Session) * 5 + sizeof(Shard) * 3 + sizeof(Server)) & 0xffffffu);
 
 // A document that a plugin implements, for docs and for the DOAP file: {"XEP-0030", "2.5.0"}.
 struct Specification {

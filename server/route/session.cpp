@@ -225,8 +225,12 @@ bool Session::acknowledge(std::uint32_t h) {
     if (!possible) return false;
     sm_->requestPending = false;
     sm_->answerTimer = {};
-    // What was sent after the request has to be asked for, too.
-    if (outlet_) requestSoon();
+    if (sm_->queue().empty()) {
+        sm_->sinceRequest = 0;
+        sm_->requestTimer = {};
+    } else if (outlet_) {
+        requestSoon();  // for what was sent after the request
+    }
     return true;
 }
 

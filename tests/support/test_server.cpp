@@ -8,7 +8,6 @@
 #include "route/presence_options.h"
 #include "route/session_options.h"
 #include "route/shard.h"
-#include "store/open_database.h"
 #include "store/stores.h"
 #include "stream/client_options.h"
 #include "stream/client_stream.h"
@@ -63,24 +62,46 @@ TestClient& TestClient::sendSoon(std::string_view bytes) {
     return *this;
 }
 
-TestClient& TestClient::sendHeader(std::string_view to) {
+TestClient& TestClient::sendHeader(std::string_view to) { return sendHeader(to, {}); }
+
+TestClient& TestClient::sendHeader(std::string_view to, std::string_view furtherAttributes) {
     domain_ = to;
     xml_.restart();
     return send("<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
                 "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='" +
-                domain_ + "'>");
+                domain_ + "'" + std::string{furtherAttributes} + ">");
+}
+
+TestClient& TestClient::startTls() {
+    sendHeader(domain_).forget().send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+    forget();
+    server_.clientExecutor_->post(
+        [this] { static_cast<SimTransport&>(*transport_).startTls(domain_); });
+    server_.run();
+    return *this;
 }
 
 void TestClient::onData(std::string_view bytes) {
+    bytes_.append(bytes);
     while (!bytes.empty()) {
         switch (xml_.next(bytes)) {
             case XmlStream::Event::NeedMore:
             case XmlStream::Event::Header: break;
             case XmlStream::Event::Element: {
                 const Document element = xml_.takeElement();
+                handled_ += element->ns() == ns::client;
+                if (element->is("enabled", ns::streamManagement) ||
+                    element->is("resumed", ns::streamManagement))
+                    handled_ = 0;
                 const bool isRequest = element->is("r", ns::streamManagement);
-                if (element->is("error", ns::streams)) streamError_ = element->firstChild()->name();
+                if (element->is("error", ns::streams)) {
+                    streamError_ = element->firstChild()->name();
+                    streamErrorXml_ = toXml(*element, ns::client);
+                }
                 if (!isRequest || showsRequests) received_.push_back(toXml(*element, ns::client));
+                // What follows is a new stream.
+                if (element->is("success", ns::sasl) || element->is("proceed", ns::tls))
+                    xml_.restart();
                 break;
             }
             case XmlStream::Event::Close: isStreamClosed_ = true; return;
@@ -153,8 +174,7 @@ void TestClient::cut() {
 TestServer::TestServer(std::string_view toml, unsigned shards, std::uint64_t seed)
     : simulation_{seed}, clientExecutor_{&simulation_.addExecutor()}, shards_{shards} {
     settings_ = readSettings(toml, plugins_);
-    database_ = openDatabase({.location = ":memory:", .threads = ThreadModel::Inline, .sync = Sync::Off});
-    database_->migrate(plugins_.migrations());
+    database_.migrate(plugins_.migrations());
     boot();
 }
 
@@ -172,15 +192,18 @@ void TestServer::boot() {
         executors_.push_back(&simulation_.addExecutor());
         executors.push_back(executors_.back());
     }
-    server_ = std::make_unique<Server>(*database_, workers_, settings_,
+    server_ = std::make_unique<Server>(database_, workers_, settings_,
                                        std::vector<std::string>{"capulet.example", "montague.example"}, executors);
     server_->setSaltSecret("not so secret");
     plugins_.wire(*server_, *settings_);
     for (unsigned i = 0; i < shards_; ++i)
         streams_.push_back(std::make_unique<ClientStreams>(server_->shard(i), streams_, &tls_));
     run();
-    server_->restore({});
+    bool isRestored = false;
+    server_->restore([&isRestored] { isRestored = true; });
     run();
+    for (int i = 0; i < 100 && !isRestored; ++i) advance(std::chrono::milliseconds{100});
+    if (!isRestored) throw std::logic_error{"the sessions were not restored"};
 }
 
 void TestServer::accept(std::unique_ptr<Transport> transport, bool directTls) {
@@ -227,7 +250,12 @@ void TestServer::restart() {
     bool stopped = false;
     server_->shutdown([&stopped] { stopped = true; });
     run();
+    // It waits for what is not stored yet, though not for ever.
+    for (int i = 0; i < 100 && !stopped; ++i) advance(std::chrono::milliseconds{100});
     if (!stopped) throw std::logic_error{"the server did not stop"};
+    for (std::size_t i = 0; i < executors_.size(); ++i)
+        executors_[i]->post([&streams = *streams_[i]] { streams.closeAll(); });
+    run();
     crash();
 }
 
@@ -235,6 +263,7 @@ void TestServer::crash() {
     for (auto& client : clients_)
         if (!client->isClosed_) client->link_->cut();
     for (auto* executor : executors_) executor->stop();
+    database_.crash();
     // What the old server's executors still hold must not outlive it.
     run();
     streams_.clear();

@@ -14,6 +14,7 @@
 #include "route/server.h"
 #include "store/database.h"
 #include "stream/client_streams.h"
+#include "tests/support/test_database.h"
 
 #include <deque>
 #include <memory>
@@ -36,6 +37,7 @@ public:
     // The same without the server's turns: what several clients do at the same time.
     TestClient& sendSoon(std::string_view bytes);
     TestClient& sendHeader(std::string_view to = "capulet.example");
+    TestClient& sendHeader(std::string_view to, std::string_view furtherAttributes);
 
     // The next element that came and was not looked at, as XML; "" when there is none. Stream
     // management elements of the server (<r/>) are left out unless `showsRequests` is set.
@@ -49,6 +51,7 @@ public:
 
     // The way in, step by step as a client goes it; each returns what the server said last.
     TestClient& logIn(std::string_view local, std::string_view password = "secret");
+    TestClient& startTls();
     TestClient& bind(std::string_view resource);
     TestClient& available(int priority = 0);
 
@@ -56,7 +59,15 @@ public:
     SimLink& link() { return *link_; }
     bool isClosed() const { return isClosed_; }
     bool isStreamClosed() const { return isStreamClosed_; }
+    bool isSecured() const { return isSecured_; }
     const std::string& streamError() const { return streamError_; }  // "conflict", or ""
+    const std::string& streamErrorXml() const { return streamErrorXml_; }
+    // The header of the server's stream, and every byte that came.
+    const StreamHeader& header() const { return xml_.header(); }
+    const std::string& bytes() const { return bytes_; }
+    Transport& transport() { return *transport_; }
+    // How many stanzas came since stream management is on, or since the session was resumed.
+    std::uint32_t handled() const { return handled_; }
     bool showsRequests = false;
 
     // Drops the connection without a word.
@@ -77,7 +88,10 @@ private:
     std::string jid_;
     std::string domain_ = "capulet.example";
     std::string streamError_;
+    std::string streamErrorXml_;
+    std::string bytes_;
     int asked_ = 0;
+    std::uint32_t handled_ = 0;
     bool isSecured_ = false;
     bool isClosed_ = false;
     bool isStreamClosed_ = false;
@@ -100,7 +114,7 @@ public:
     Simulation& simulation() { return simulation_; }
     SimExecutor& clientExecutor() { return *clientExecutor_; }
     Server& server() { return *server_; }
-    Database& database() { return *database_; }
+    TestDatabase& database() { return database_; }
     // Runs a task of a store to its end.
     template <typename T>
     T wait(Task<T> task);
@@ -122,7 +136,7 @@ private:
     std::vector<SimExecutor*> retired_;
     unsigned shards_;
     SettingsPtr settings_;
-    std::unique_ptr<Database> database_;
+    TestDatabase database_;
     WorkerPool workers_{0};
     TlsServerContext tls_;
     PluginHost plugins_{""};
