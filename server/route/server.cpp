@@ -122,7 +122,7 @@ void Server::replace(const std::string& host, std::shared_ptr<const Services> se
 }
 
 // In three steps, each on all shards before the next: no client says anything more; what clients have
-// said is done, and stored; what they can resume is saved, in one transaction.
+// said is done, and stored; they are told so, and what they can resume is saved, in one transaction.
 void Server::shutdown(UniqueFunction<void()> done) {
     stopping_ = true;
     Executor& first = shards_.front()->executor();
@@ -148,19 +148,23 @@ void Server::shutdown(UniqueFunction<void()> done) {
                 [&shard = *shard, settled] { shard.awaitSafety(settled, safeChecksMax); });
     });
     for (auto& shard : shards_)
-        shard->executor().post([&shard = *shard, ended = ended] { shard.endStreams(); });
+        shard->executor().post([&shard = *shard, ended = ended] { shard.quietStreams(); });
 }
 
-void Shard::endStreams() {
+// Sessions that can be resumed keep their connection until they have heard what is safe.
+void Shard::quietStreams() {
     eachAccount([](Account& account) { account.logUnacknowledged(); });
     const StreamError error{.condition = StreamCondition::SystemShutdown,
                             .text = "The server is going down and will be back."};
-    std::vector<Outlet*> outlets;
-    eachAccount([&outlets](Account& account) {
-        for (const auto& session : account.sessions())
-            if (session->outlet()) outlets.push_back(session->outlet());
+    std::vector<Outlet*> ending;
+    eachAccount([&ending](Account& account) {
+        for (const auto& session : account.sessions()) {
+            if (!session->outlet()) continue;
+            if (session->isResumable()) session->outlet()->stopReading();
+            else ending.push_back(session->outlet());
+        }
     });
-    for (Outlet* outlet : outlets) outlet->end(error);
+    for (Outlet* outlet : ending) outlet->end(error);
 }
 
 // What is not safe after some seconds is not acknowledged: the client sends it again.
@@ -184,12 +188,17 @@ void Shard::saveSessions(ServerSaved& saved) {
                                       account.host().limits().smResumeTimeout);
         account.savePosition();
         for (const auto& session : account.sessions())
-            if (session->sm() && session->sm()->isResumable())
+            if (session->isResumable()) {
+                if (session->outlet()) {
+                    session->sendAck();
+                    session->outlet()->interrupt();
+                }
                 mine.push_back({.id = session->sm()->id(),
                                 .account = account.id(),
                                 .resource = std::string{session->jid().resource()},
                                 .expires = expires,
                                 .state = writeSnapshot(*session)});
+            }
     });
     const std::lock_guard lock{saved.mutex};
     std::move(mine.begin(), mine.end(), std::back_inserter(saved.sessions));
