@@ -112,6 +112,11 @@ public:
     Simulation& simulation() { return simulation_; }
     SimExecutor& clientExecutor() { return *clientExecutor_; }
     Server& server() { return *server_; }
+    std::size_t streamCount() const {
+        std::size_t count = 0;
+        for (const auto& streams : streams_) count += streams->count();
+        return count;
+    }
     TestDatabase& database() { return database_; }
     // Runs a task of a store to its end.
     template <typename T>
