@@ -38,7 +38,7 @@ public:
     }
     // It counts as received by somebody, while others before it may not be.
     void delivered(std::int64_t stamp) {
-        if (stamp > firstMissing()) delivered_.insert(stamp);
+        if (stamp >= firstMissing()) delivered_.insert(stamp);
     }
     // A client ended without it. True when no other client has it either: it waits again.
     bool returned(std::int64_t stamp) {

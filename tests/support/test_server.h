@@ -104,6 +104,9 @@ public:
     // Accounts are made when they are first used; their password is "secret".
     void addAccount(std::string_view bare);
     TestClient& connect(SimLinkSettings settings = {}, bool directTls = false);
+    // A connection for a client of the test's own; the caller is its user. While the server is down it
+    // is closed at once.
+    SimTransport::Connection open(const SimLinkSettings& settings, bool directTls);
     // Connected, logged in, bound; `available` as well unless it is told not to.
     TestClient& login(std::string_view full, bool available = true);
 
@@ -144,7 +147,7 @@ private:
     std::unique_ptr<Server> server_;
     std::vector<std::unique_ptr<ClientStreams>> streams_;
     std::vector<std::unique_ptr<TestClient>> clients_;
-    unsigned nextShard_ = 0;
+    bool isDown_ = false;
 };
 
 template <typename T>
