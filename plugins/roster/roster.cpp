@@ -48,6 +48,7 @@ public:
         context.on(&Services::features, Phase::Change, this, &RosterPlugin::announce);
         context.hostFeature(ns::roster);
         context.accountFeature(ns::roster);
+        context.hostFeature(ns::roster);
     }
 
 private:

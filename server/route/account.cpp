@@ -211,9 +211,10 @@ void Account::deliver(const StanzaPtr& message, const std::vector<Session*>& to,
 
     const bool archived = keeping == Keeping::Message && isArchived(*message, false);
     const int unsure = int(std::count_if(to.begin(), to.end(), [](Session* s) { return s->sm() != nullptr; }));
+    const bool mayAnswer = std::any_of(to.begin(), to.end(), [](Session* s) { return s->outlet(); });
     std::string insertion;
     std::int64_t stamp = 0;
-    if (archived || to.empty()) {
+    if (archived || to.empty() || (isKept(keeping) && !mayAnswer)) {
         const bool waits = to.empty() || unsure > 0;
         const Uuid id = append(message, {.isArchived = archived, .isOffline = waits}, hold);
         stamp = toMilliseconds(id.stamp());

@@ -260,10 +260,10 @@ void ClientLogin::fail(sasl::Condition condition, std::string_view text) {
     stream_.wantFlush();
 
     Shard& shard = stream_.shard();
-    if (condition == sasl::Condition::NotAuthorized) {
-        // Before the client has said who it is there is nobody.
-        const auto account =
-            username_.empty() ? std::nullopt : Jid::make(username_, setup_.domain);
+    // Before the client has said who it is no password was tried: some begin with a channel binding that
+    // does not fit, and find out what does by failing.
+    if (condition == sasl::Condition::NotAuthorized && !username_.empty()) {
+        const auto account = Jid::make(username_, setup_.domain);
         shard.server().loginLimiter().failed(stream_.peerAddress(),
                                              account ? account->text() : std::string{},
                                              shard.executor().now());

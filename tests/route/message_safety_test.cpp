@@ -92,6 +92,15 @@ TEST_CASE("a client that goes leaves its messages in the log") {
     CHECK(heard(server.login(juliet + "/garden", false).available()) == Texts{"late one"});
 }
 
+TEST_CASE("a client that is away for the moment is not waited for") {
+    TestServer server{"[archive]\ndefault = 'never'"};
+    auto& romeo = withSm(server, romeoJid);
+    withSm(server, juliet + "/balcony").cut();
+    romeo.send(chat(juliet, "one"));
+    CHECK(askedSafe(romeo) == "2");
+    CHECK(storedMessages(server) == 1);
+}
+
 TEST_CASE("two clients: the first acknowledgement makes a message safe") {
     TestServer server{"[archive]\ndefault = 'never'"};
     auto& romeo = withSm(server, romeoJid);
