@@ -37,11 +37,10 @@ SettingsPtr readSettings(std::string_view toml, const PluginHost& plugins) {
 
 TestClient::TestClient(TestServer& server, SimLinkSettings settings, bool directTls)
     : server_{server}, xml_{pool_, XmlLimits{.elementBytesMax = 1 << 24, .nodesMax = 1 << 20, .parserBytesMax = 1 << 26}} {
-    auto connection = SimTransport::connect(*server.clientExecutor_, *server.executors_.front(), settings);
+    auto connection = server.open(settings, directTls);
     transport_ = std::move(connection.client);
     link_ = connection.link;
     transport_->setUser(*this);
-    server.accept(std::move(connection.server), directTls);
     server.run();
     if (directTls) static_cast<SimTransport&>(*transport_).startTls("capulet.example");
     server.run();
@@ -203,7 +202,15 @@ void TestServer::boot() {
     server_->restore([&isRestored] { isRestored = true; });
     run();
     for (int i = 0; i < 100 && !isRestored; ++i) advance(std::chrono::milliseconds{100});
+    isDown_ = false;
     if (!isRestored) throw std::logic_error{"the sessions were not restored"};
+}
+
+SimTransport::Connection TestServer::open(const SimLinkSettings& settings, bool directTls) {
+    auto connection = SimTransport::connect(*clientExecutor_, *executors_.front(), settings);
+    if (!isDown_) accept(std::move(connection.server), directTls);
+    connection.server.reset();
+    return connection;
 }
 
 void TestServer::accept(std::unique_ptr<Transport> transport, bool directTls) {
@@ -248,6 +255,7 @@ void TestServer::rewire() {
 
 void TestServer::restart() {
     bool stopped = false;
+    isDown_ = true;
     server_->shutdown([&stopped] { stopped = true; });
     run();
     // It waits for what is not stored yet, though not for ever.
@@ -260,6 +268,7 @@ void TestServer::restart() {
 }
 
 void TestServer::crash() {
+    isDown_ = true;
     for (auto& client : clients_)
         if (!client->isClosed_) client->link_->cut();
     for (auto* executor : executors_) executor->stop();

@@ -106,6 +106,9 @@ public:
     // Accounts are made when they are first used; their password is "secret".
     void addAccount(std::string_view bare);
     TestClient& connect(SimLinkSettings settings = {}, bool directTls = false);
+    // A connection for a client of the test's own; the caller is its user. While the server is down it
+    // is closed at once.
+    SimTransport::Connection open(const SimLinkSettings& settings, bool directTls);
     // Connected, logged in, bound; `available` as well unless it is told not to.
     TestClient& login(std::string_view full, bool available = true);
 
@@ -114,6 +117,11 @@ public:
     Simulation& simulation() { return simulation_; }
     SimExecutor& clientExecutor() { return *clientExecutor_; }
     Server& server() { return *server_; }
+    std::size_t streamCount() const {
+        std::size_t count = 0;
+        for (const auto& streams : streams_) count += streams->count();
+        return count;
+    }
     TestDatabase& database() { return database_; }
     // Runs a task of a store to its end.
     template <typename T>
@@ -143,7 +151,7 @@ private:
     std::unique_ptr<Server> server_;
     std::vector<std::unique_ptr<ClientStreams>> streams_;
     std::vector<std::unique_ptr<TestClient>> clients_;
-    unsigned nextShard_ = 0;
+    bool isDown_ = false;
 };
 
 template <typename T>
