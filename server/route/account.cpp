@@ -197,8 +197,10 @@ void Account::receiveMessage(const StanzaPtr& message, Hold hold) {
         const Uuid id = append(message, message->from().bare(), flags, hold);
         stamp = toMilliseconds(id.stamp());
         if (archived) insertion = stanzaIdXml(id);
-        if (waits) pending_.stored(stamp, unsure);
-        else pending_.done(stamp);
+        if (waits)
+            pending_.stored(stamp, unsure);
+        else
+            pending_.done(stamp);
         if (waits) positionChanged();
     }
     for (Session* session : to) session->deliver(message, insertion, session->sm() ? stamp : 0);
@@ -302,8 +304,8 @@ void Account::pendingRead(bool hasFailed) {
     for (auto& held : std::exchange(held_, {})) receiveMessage(held.message, std::move(held.hold));
 }
 
-// Page by page, so that a long absence doesn't fill the memory; after each wait everything is looked up
-// again. An account with work of its own (readingPending_) isn't unloaded.
+// Page by page, so that a long absence doesn't fill the memory; after each wait everything is
+// looked up again. An account with work of its own (readingPending_) isn't unloaded.
 Task<void> Account::readPending(Jid sessionJid) {
     Shard& shard = shard_;
     ArchiveStore& archive = shard.server().stores().archive;
@@ -354,8 +356,8 @@ void Account::fetched(std::int64_t through) {
     positionChanged();
 }
 
-// A session has ended without its client having acknowledged these: messages wait for the next client,
-// or go to one that is there; the rest is answered for it.
+// A session has ended without its client having acknowledged these: messages wait for the next
+// client, or go to one that is there; the rest is answered for it.
 void Account::returnUnacknowledged(const Jid& session, std::deque<Unacknowledged> queue) {
     bool anyWaits = false;
     for (const auto& entry : queue) {
@@ -370,11 +372,11 @@ void Account::returnUnacknowledged(const Jid& session, std::deque<Unacknowledged
 // As if it had come after the end of the session (RFC 6121, 8.5.3.2). A message to the account may
 // have reached another client.
 void Account::answerFor(const Jid& session, const Stanza& undelivered) {
-    const bool mustKnow =
-        undelivered.isIq() ? undelivered.isRequest()
-                           : undelivered.isMessage() && undelivered.to() == session &&
-                                 (undelivered.type() == StanzaType::Groupchat ||
-                                  keepingOf(undelivered) == Keeping::Refused);
+    const bool mustKnow = undelivered.isIq()
+                              ? undelivered.isRequest()
+                              : undelivered.isMessage() && undelivered.to() == session &&
+                                    (undelivered.type() == StanzaType::Groupchat ||
+                                     keepingOf(undelivered) == Keeping::Refused);
     if (mustKnow) shard_.refuse(undelivered, nobodyThere());
 }
 
@@ -388,7 +390,8 @@ void Account::savePosition() {
     const std::int64_t position = pending_.position();
     if (position == savedPosition_) return;
     savedPosition_ = position;
-    shard_.server().stores().archive.setDelivered(shard_.executor(), id_, fromMilliseconds(position), {});
+    shard_.server().stores().archive.setDelivered(shard_.executor(), id_,
+                                                  fromMilliseconds(position), {});
 }
 
 bool Account::isIdle() const {

@@ -55,11 +55,13 @@ public:
     void deliverPending(Session& session);
     void deliverPendingToAny();             // to one of the sessions that take messages
     void acknowledged(std::int64_t stamp);  // a client has it
-    void noteOut(std::int64_t stamp) { pending_.stored(stamp, 1); }  // a restored session will give it
+    void noteOut(std::int64_t stamp) {
+        pending_.stored(stamp, 1);
+    }  // a restored session will give it
     void noteDelivered(std::int64_t stamp) { pending_.delivered(stamp); }
     // Stamps behind the first message that is not delivered.
     const std::set<std::int64_t>& deliveredBeyond() const { return pending_.deliveredBeyond(); }
-    void fetched(std::int64_t through);     // a client has read its archive up to there
+    void fetched(std::int64_t through);  // a client has read its archive up to there
     void savePosition();
     // The first stamp that no client may have yet; nothing when they have everything.
     std::optional<std::int64_t> waitingFrom() const { return pending_.waitingFrom(); }

@@ -107,7 +107,7 @@ private:
     std::int64_t position_;
     std::int64_t last_;
     std::int64_t fetched_;
-    std::map<std::int64_t, int> out_;  // stamp → clients that have it unacknowledged
+    std::map<std::int64_t, int> out_;   // stamp → clients that have it unacknowledged
     std::set<std::int64_t> delivered_;  // beyond the first that is missing
     std::optional<std::int64_t> waitingFrom_;
     std::optional<std::int64_t> readingFrom_;

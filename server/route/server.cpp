@@ -117,8 +117,8 @@ void Server::replace(const std::string& host, std::shared_ptr<const Services> se
         });
 }
 
-// In three steps, each on all shards before the next: no client says anything more; what clients have
-// said is done, and stored; what they can resume is saved, in one transaction.
+// In three steps, each on all shards before the next: no client says anything more; what clients
+// have said is done, and stored; what they can resume is saved, in one transaction.
 void Server::shutdown(UniqueFunction<void()> done) {
     stopping_ = true;
     Executor& first = shards_.front()->executor();

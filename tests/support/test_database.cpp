@@ -93,8 +93,7 @@ void TestDatabase::run(Read read) {
 
 // ---- writes
 
-void TestDatabase::enqueueWrite(Executor& executor, WorkFunction work, DoneFunction done,
-                                Urgency) {
+void TestDatabase::enqueueWrite(Executor& executor, WorkFunction work, DoneFunction done, Urgency) {
     add({&executor, std::move(work), nullptr, std::move(done)});
 }
 

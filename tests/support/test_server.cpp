@@ -260,8 +260,8 @@ void TestServer::restart() {
     crash();
 }
 
-// The old server lives a moment longer, cut off from clients and disk, so that what waits in it comes
-// to an end and frees its memory.
+// The old server lives a moment longer, cut off from clients and disk, so that what waits in it
+// comes to an end and frees its memory.
 void TestServer::crash() {
     isDown_ = true;
     for (const auto& link : std::exchange(links_, {}))
