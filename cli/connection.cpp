@@ -423,6 +423,8 @@ void Connection::sendUnacknowledged() {
 
 bool Connection::close() {
     if (!isConnected()) return false;
+    // Else the server would give to the next client what this one has already (XEP-0198, 4).
+    if (isManaged_) xmpp_send_raw_string(stream_, "<a xmlns='%s' h='%u'/>", XMPP_NS_SM, handled_);
     xmpp_disconnect(stream_);
     phase_ = Phase::Closing;
     const Deadline deadline = Clock::now() + 2s;
@@ -604,6 +606,8 @@ void Connection::observe(bool isSent, const std::string& xml) {
     if (isSent) return;
     lastHeard_ = Clock::now();
     isProbing_ = false;
+    if (xml.starts_with("<message") || xml.starts_with("<presence") || xml.starts_with("<iq"))
+        ++handled_;
     if (xml.starts_with("</stream:stream>")) {
         isEndedByServer_ = true;
     } else if (xml.starts_with("<stream:features") || xml.starts_with("<features")) {
@@ -647,6 +651,7 @@ void Connection::observeManagement(const std::string& xml) {
         // A fresh session counts from zero; what waits from an older one is renumbered when it is
         // sent again.
         acknowledged_ = 0;
+        handled_ = 0;
         if (unacknowledged_.empty()) sent_ = 0;
     }
     if (name == "failed") {

@@ -148,6 +148,7 @@ private:
     bool isManaged_ = false;
     std::uint64_t sent_ = 0;
     std::uint64_t acknowledged_ = 0;
+    std::uint32_t handled_ = 0;  // of the stanzas that the server has sent
     std::deque<Unacknowledged> unacknowledged_;
 
     // What came in during a turn of libstrophe's loop: handlers run when that turn is over, so that

@@ -16,18 +16,23 @@ constexpr std::size_t pageFallback = 50;
 constexpr std::size_t idsMax = 100;
 
 StanzaError badRequest(std::string text) { return {Condition::BadRequest, std::move(text)}; }
-StanzaError unknownId() { return {Condition::ItemNotFound, "An id of the query is not in the archive."}; }
+StanzaError unknownId() {
+    return {Condition::ItemNotFound, "An id of the query is not in the archive."};
+}
 
 // One field of the form into the query; what is wrong with it, or nothing.
-std::optional<StanzaError> takeField(const DataForm& form, const FormField& field, ArchiveQuery& query) {
+std::optional<StanzaError> takeField(const DataForm& form, const FormField& field,
+                                     ArchiveQuery& query) {
     const std::string_view value = form.text(field.var);
     if (field.var == "with") {
         const auto jid = Jid::parse(value);
-        if (!jid) return StanzaError{Condition::JidMalformed, "The address in 'with' is not valid."};
+        if (!jid)
+            return StanzaError{Condition::JidMalformed, "The address in 'with' is not valid."};
         query.with = jid->text();
     } else if (field.var == "start" || field.var == "end") {
         const auto time = parseDateTime(value);
-        if (!time) return badRequest("The time in '" + field.var + "' is no date and time of XEP-0082.");
+        if (!time)
+            return badRequest("The time in '" + field.var + "' is no date and time of XEP-0082.");
         (field.var == "start" ? query.start : query.end) = *time;
     } else if (field.var == "after-id" || field.var == "before-id") {
         const auto id = Uuid::parse(value);
@@ -41,7 +46,8 @@ std::optional<StanzaError> takeField(const DataForm& form, const FormField& fiel
             query.ids.push_back(*id);
         }
     } else if (field.var != "FORM_TYPE") {
-        return StanzaError{Condition::FeatureNotImplemented, "The field '" + field.var + "' is unknown."};
+        return StanzaError{Condition::FeatureNotImplemented,
+                           "The field '" + field.var + "' is unknown."};
     }
     return std::nullopt;
 }
@@ -69,7 +75,8 @@ std::variant<Request, StanzaError> readRequest(const Element& element, std::size
     // Counting reads the whole selection: only who asks for nothing else gets it.
     request.query.wantsCount = page.max == 0u;
     if (page.index)
-        return StanzaError{Condition::FeatureNotImplemented, "Pages are asked for by ids, not by index."};
+        return StanzaError{Condition::FeatureNotImplemented,
+                           "Pages are asked for by ids, not by index."};
     for (const auto& [text, into] : {std::pair{&page.after, &request.query.after},
                                      std::pair{&page.before, &request.query.before}}) {
         if (!*text) continue;

@@ -1,10 +1,14 @@
-// Message Archive Management (XEP-0313) with preferences (XEP-0441): the account's log, as its owner
-// reads it page by page.
+// Message Archive Management (XEP-0313) with preferences (XEP-0441): the account's log, as its
+// owner reads it page by page.
 #include "archive_request.h"
+#include "core/metric.h"
 #include "core/namespaces.h"
 #include "core/rsm.h"
 #include "core/time_format.h"
 #include "plugin/plugin.h"
+#include "route/account.h"
+#include "route/server.h"
+#include "route/session.h"
 #include "store/stores.h"
 
 #include <algorithm>
@@ -34,6 +38,25 @@ const Option<std::int64_t> preferenceMax{
     .range = {10, 100000},
     .help = "How many addresses an account may list in its archiving preferences.",
 };
+const Option<Duration> expireAfter{
+    .key = "archive.expire_after",
+    .fallback = Duration{},
+    .range = {Duration{}, std::chrono::hours{24 * 36500}},
+    .help = "How long messages are kept, in the archive of every account; 0: for ever. What waits for a "
+            "client that is away is kept until it is delivered.",
+    .scope = Scope::Server,
+};
+
+// The sweep looks at this many entries at a time and rests in between for some times as long as that
+// took, so that it leaves most of the writer to others.
+constexpr std::size_t sweepEntries = 1000;
+constexpr int restFactor = 4;
+constexpr Duration restLeast = std::chrono::milliseconds{100};
+constexpr Duration restMost = std::chrono::seconds{10};
+constexpr Duration firstSweepAfter = std::chrono::minutes{1};
+constexpr Duration sweepEvery = std::chrono::hours{1};
+
+Counter expired{"epode_archive_expired_total", "Archived messages that were deleted for their age"};
 
 using Fallback = ArchivePreferences::Fallback;
 
@@ -46,9 +69,12 @@ std::optional<Fallback> parseFallback(std::string_view text) {
 
 std::string_view toText(Fallback fallback) {
     switch (fallback) {
-        case Fallback::Always: return "always";
-        case Fallback::Never: return "never";
-        case Fallback::Roster: return "roster";
+        case Fallback::Always:
+            return "always";
+        case Fallback::Never:
+            return "never";
+        case Fallback::Roster:
+            return "roster";
     }
     return {};
 }
@@ -62,9 +88,11 @@ class Archive final : public Plugin {
 public:
     explicit Archive(PluginContext& context)
         : store_{context.server().stores().archive},
+          database_{context.server().database()},
           default_{*parseFallback(context.value(archiveDefault))},
           pageMax_{std::size_t(context.value(pageMax))},
-          preferenceMax_{std::size_t(context.value(preferenceMax))} {
+          preferenceMax_{std::size_t(context.value(preferenceMax))},
+          expireAfter_{context.value(expireAfter)} {
         context.onIq(StanzaType::Get, query, Addressee::Account, this, &Archive::tellForm);
         context.onIq(StanzaType::Set, query, Addressee::Account, this, &Archive::answerQuery);
         context.onIq(StanzaType::Get, metadata, Addressee::Account, this, &Archive::tellMetadata);
@@ -72,10 +100,14 @@ public:
         context.onIq(StanzaType::Set, prefs, Addressee::Account, this, &Archive::setPreferences);
         context.on(&Services::archive, Phase::Act, this, &Archive::decide);
         context.on(&Services::incoming, Phase::Change, this, &Archive::removeForgedIds);
+        context.on(&Services::outgoing, Phase::Change, this, &Archive::removeSentIds);
         context.accountFeature(mam::ns);
         context.accountFeature("urn:xmpp:mam:2#extended");
         context.accountFeature(ns::stanzaIds);
         context.hostFeature(mam::ns);
+        // The log is one for all hosts.
+        if (expireAfter_.count() > 0 && context.isFirstHost())
+            context.inBackground(firstSweepAfter, this, &Archive::sweep);
     }
 
 private:
@@ -101,15 +133,26 @@ private:
         return contact && contact->listed;
     }
 
-    // Ids that claim to be ours are removed, else anybody could forge them (XEP-0359, 6).
+    // Ids that claim to be ours are removed, else anybody could forge them (XEP-0359, 6). What the
+    // account itself sends is kept in its archive too.
     Verdict removeForgedIds(IncomingEvent& event) {
-        const std::string_view own = event.account.jid().text();
-        const auto isForged = [own](const Element& child) {
-            return child.is("stanza-id", ns::stanzaIds) && child.get("by") == own;
+        return removeIdsBy(event.account.jid(), event.stanza);
+    }
+    Verdict removeSentIds(OutgoingEvent& event) {
+        return removeIdsBy(event.session.account().jid(), event.stanza);
+    }
+
+    static Verdict removeIdsBy(const Jid& own, StanzaEdit& stanza) {
+        const auto isForged = [&own](const Element& child) {
+            if (!child.is("stanza-id", ns::stanzaIds)) return false;
+            if (child.get("by") == own.text()) return true;
+            // Clients compare addresses, not their spelling.
+            const auto by = Jid::parse(child.get("by"));
+            return by && by->bareText() == own.text();
         };
-        for (const Element& child : event.stanza->root().children()) {
+        for (const Element& child : stanza->root().children()) {
             if (!isForged(child)) continue;
-            event.stanza.change().edit().removeChildren(isForged);
+            stanza.change().edit().removeChildren(isForged);
             break;
         }
         return Verdict::Pass;
@@ -120,6 +163,20 @@ private:
     }
 
     // ---- queries
+
+    // Waits until what has been delivered can be read: a client may ask for what is behind a
+    // message that it got a moment ago.
+    Task<void> settle(const Account& account) {
+        if (account.isLogSettled()) co_return;
+        auto nothing = [](SqlConnection&) { return true; };
+        auto write = database_.write(nothing);
+        try {
+            const auto settled = co_await write;
+            (void)settled;
+        } catch (const std::exception&) {
+            // Nothing can be stored at the moment; what there is can still be read.
+        }
+    }
 
     Task<Reply> tellForm(const Iq& iq) {
         if (!iq.isToOwnAccount()) co_return foreign();
@@ -135,9 +192,11 @@ private:
         auto& request = std::get<mam::Request>(read);
         request.query.account = iq.account()->id();
 
+        co_await settle(*iq.account());
         const auto page = co_await store_.query(request.query);
         if (page.isIdUnknown)
-            co_return StanzaError{Condition::ItemNotFound, "An id of the query is not in the archive."};
+            co_return StanzaError{Condition::ItemNotFound,
+                                  "An id of the query is not in the archive."};
         Session* session = iq.sender();
         if (!session) co_return Reply::none();
         sendPage(*session, page, request);
@@ -159,13 +218,16 @@ private:
         const auto send = [&](const ArchiveEntry& entry) {
             result.assign(head);
             entry.id.appendTo(result);
-            result.append("'><forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='");
+            result.append(
+                "'><forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='");
             appendDateTime(result, entry.stamp());
             result.append("'/>").append(entry.stanza).append("</forwarded></result>");
             session.deliver(Stanza::message(StanzaType::Normal, own, session.jid()), result);
         };
-        if (request.isFlipped) std::for_each(page.entries.rbegin(), page.entries.rend(), send);
-        else std::for_each(page.entries.begin(), page.entries.end(), send);
+        if (request.isFlipped)
+            std::for_each(page.entries.rbegin(), page.entries.rend(), send);
+        else
+            std::for_each(page.entries.begin(), page.entries.end(), send);
     }
 
     static Document fin(const ArchivePage& page) {
@@ -182,19 +244,26 @@ private:
         return fin;
     }
 
-    // A client that reads on from where nothing was missing needs no offline delivery of it.
-    static void noteFetched(Account& account, const ArchivePage& page, const mam::Request& request) {
-        if (page.entries.empty() || !request.query.with.empty() || !request.query.ids.empty()) return;
-        const auto from = account.waitingFrom();
-        if (!from) return;
-        const bool hasNoGap = toMilliseconds(page.entries.front().stamp()) <= *from ||
-                              (request.query.isBackwards && page.isComplete);
-        if (hasNoGap) account.fetched(toMilliseconds(page.entries.back().stamp()));
+    // A client that has read its messages here needs no offline delivery of them. A page holds all
+    // that is in the archive from its one end to the other, and behind the begin of the query up to
+    // there.
+    static void noteFetched(Account& account, const ArchivePage& page,
+                            const mam::Request& request) {
+        const ArchiveQuery& query = request.query;
+        if (page.entries.empty() || !query.with.empty() || !query.ids.empty()) return;
+        std::int64_t first = toMilliseconds(page.entries.front().stamp());
+        if (!query.isBackwards || page.isComplete) {
+            first = query.start ? toMilliseconds(*query.start) : 0;
+            for (const auto* after : {&query.afterId, &query.after})
+                if (*after) first = std::max(first, toMilliseconds((*after)->stamp()) + 1);
+        }
+        account.fetched(first, toMilliseconds(page.entries.back().stamp()));
     }
 
     Task<Reply> tellMetadata(const Iq& iq) {
         if (!iq.isToOwnAccount()) co_return foreign();
         const AccountId account = iq.account()->id();
+        co_await settle(*iq.account());
         const auto found = co_await store_.metadata(account);
         Document answer{metadata.name, metadata.ns};
         if (found) {
@@ -256,17 +325,38 @@ private:
         return answer;
     }
 
+    // ---- expiry
+
+    Task<Duration> sweep() {
+        Executor& executor = *Executor::current();
+        const SteadyTime begin = executor.now();
+        const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(expireAfter_);
+        const WallTime before = executor.wallNow() - age;
+        const auto step = co_await store_.expire(before, position_, sweepEntries);
+        expired.add(std::uint64_t(step.deleted));
+        position_ = step.next.value_or(0);
+        if (!step.next) co_return sweepEvery;
+        const Duration took = executor.now() - begin;
+        co_return std::clamp<Duration>(took * restFactor, restLeast, restMost);
+    }
+
     ArchiveStore& store_;
+    Database& database_;
     const Fallback default_;
     const std::size_t pageMax_;
     const std::size_t preferenceMax_;
+    const Duration expireAfter_;
+    std::int64_t position_ = 0;  // of the sweep, on its shard alone
 };
 
 const PluginInfo info{
     .name = "mam",
     .summary = "Archives messages and gives them back page by page",
-    .implements = {{"XEP-0313", "1.1.3"}, {"XEP-0059", "1.0.1"}, {"XEP-0359", "0.7.0"}, {"XEP-0441", "0.2.0"}},
-    .options = {&archiveDefault, &pageMax, &preferenceMax},
+    .implements = {{"XEP-0313", "1.1.3"},
+                   {"XEP-0059", "1.0.1"},
+                   {"XEP-0359", "0.7.0"},
+                   {"XEP-0441", "0.2.0"}},
+    .options = {&archiveDefault, &pageMax, &preferenceMax, &expireAfter},
 };
 
 }  // namespace

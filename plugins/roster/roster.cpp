@@ -46,7 +46,9 @@ public:
         context.onIq(StanzaType::Get, query, Addressee::Account, this, &RosterPlugin::get);
         context.onIq(StanzaType::Set, query, Addressee::Account, this, &RosterPlugin::set);
         context.on(&Services::features, Phase::Change, this, &RosterPlugin::announce);
+        context.hostFeature(ns::roster);
         context.accountFeature(ns::roster);
+        context.hostFeature(ns::roster);
     }
 
 private:

@@ -26,8 +26,11 @@ namespace epode {
 struct Command;
 struct Migration;
 
-// Raised when a plugin that was built against older headers would misunderstand this server.
-inline constexpr unsigned pluginAbi = 1;
+// A plugin that was built against other headers would misunderstand this server. The number is raised by
+// hand when a meaning changes; the sizes catch most changes that were forgotten.
+inline constexpr unsigned pluginAbi =
+    1u << 24 | (unsigned(sizeof(Services) * 31 + sizeof(Host) * 17 + sizeof(Account) * 7 +
+                         sizeof(Session) * 5 + sizeof(Shard) * 3 + sizeof(Server)) & 0xffffffu);
 
 // A document that a plugin implements, for docs and for the DOAP file: {"XEP-0030", "2.5.0"}.
 struct Specification {
@@ -62,8 +65,13 @@ struct QName {
 class PluginContext {
 public:
     PluginContext(Server& server, std::string host, const Settings& settings, Services& services,
-                  std::string_view plugin)
-        : server_{server}, host_{std::move(host)}, settings_{settings}, services_{services}, plugin_{plugin} {}
+                  std::string_view plugin, bool isFirstHost)
+        : server_{server},
+          host_{std::move(host)},
+          settings_{settings},
+          services_{services},
+          plugin_{plugin},
+          isFirstHost_{isFirstHost} {}
 
     Server& server() { return server_; }
     const std::string& host() const { return host_; }
@@ -97,6 +105,17 @@ public:
         (services_.*hook).add(phase, plugin_, [plugin, handler](E& event) { return (plugin->*handler)(event); });
     }
 
+    // Work by the clock, as a member function `Task<Duration> step()`: one bounded step, which returns
+    // how long to wait before the next. It runs on the first shard, never twice at a time, and not any
+    // more when the plugin is unloaded (a step under way ends before the plugin does).
+    template <typename P>
+    void inBackground(Duration first, P* plugin, Task<Duration> (P::*step)()) {
+        services_.background.push_back({plugin_, first, [plugin, step] { return (plugin->*step)(); }});
+    }
+    // Of the hosts that have this plugin this is the first: who does something for the whole server
+    // does it here.
+    bool isFirstHost() const { return isFirstHost_; }
+
     // Service discovery.
     DiscoEntry& hostDisco() { return services_.hostDisco; }
     DiscoEntry& accountDisco() { return services_.accountDisco; }
@@ -109,6 +128,7 @@ private:
     const Settings& settings_;
     Services& services_;
     std::string plugin_;
+    bool isFirstHost_;
 };
 
 // What a shared object exports.

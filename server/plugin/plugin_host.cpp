@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 namespace epode {
 
@@ -101,6 +102,7 @@ std::vector<Migration> PluginHost::migrations() const {
 }
 
 void PluginHost::wire(Server& server, const Settings& settings) {
+    std::set<std::string_view> seen;
     for (const auto& host : server.hosts()) {
         auto wiring = std::make_shared<Wiring>();
         auto& names = wired_[host];
@@ -112,7 +114,8 @@ void PluginHost::wire(Server& server, const Settings& settings) {
             const bool wanted = (entry->info->byDefault || contains(settings.get(enabled, host), name)) &&
                                 !contains(settings.get(disabled, host), name);
             if (!wanted) continue;
-            PluginContext context{server, host, settings, wiring->services, name};
+            const bool isFirstHost = seen.insert(name).second;
+            PluginContext context{server, host, settings, wiring->services, name, isFirstHost};
             wiring->plugins.push_back(entry->make(context));
             names.push_back(name);
         }

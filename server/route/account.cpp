@@ -1,8 +1,6 @@
 #include "route/account.h"
 
-#include "core/log.h"
 #include "core/namespaces.h"
-#include "core/time_format.h"
 #include "route/message_content.h"
 #include "route/presence_rules.h"
 #include "route/roster_changes.h"
@@ -16,19 +14,29 @@ namespace epode {
 
 namespace {
 
-const Log routeLog{"route"};
-
-constexpr std::size_t pendingPage = 100;
-constexpr auto positionDelay = std::chrono::seconds{1};
-constexpr auto pendingRetry = std::chrono::seconds{10};
+// How many messages wait in memory while older ones are read from the log.
+constexpr std::size_t heldMax = 500;
 
 StanzaError nobodyThere() {
     return {Condition::ServiceUnavailable, "The addressee is not available."};
 }
 
-StanzaError notStored() {
-    return {ErrorType::Wait, Condition::ResourceConstraint,
-            "The server could not store this message; send it again later."};
+StanzaError tooManyWait() {
+    return {Condition::ServiceUnavailable,
+            "The addressee is away, and too many messages wait already."};
+}
+
+// Whether a message may wait for another client than the one it names (RFC 6121, 8.5.3.2.1).
+bool mayWait(const Stanza& message) {
+    return message.to().isBare() || message.type() == StanzaType::Chat;
+}
+
+Pending::Stored toPending(const ArchiveState& archive) {
+    return {.position = toMilliseconds(archive.delivered),
+            .first = toMilliseconds(archive.firstPending),
+            .last = toMilliseconds(archive.last),
+            .count = archive.pending,
+            .isAllArchived = archive.isPendingArchived};
 }
 
 }  // namespace
@@ -40,9 +48,10 @@ Account::Account(Shard& shard, Host& host, Jid bare, AccountRecord record)
       id_{record.account},
       roster_{record.roster},
       preferences_{std::move(record.archivePreferences)},
-      lastStamp_{toMilliseconds(record.archive.last)},
+      lastStamp_{toMilliseconds(std::max(record.archive.last, record.archive.delivered))},
       savedPosition_{toMilliseconds(record.archive.delivered)},
-      pending_{savedPosition_, lastStamp_, record.archive.pending > 0},
+      lastOffline_{record.archive.pending > 0 ? lastStamp_ : 0},
+      pending_{toPending(record.archive)},
       lastUsed_{shard.executor().now()} {
     takeRoster(record.roster);
 }
@@ -85,11 +94,11 @@ Session& Account::bind(Jid full) {
 
 void Account::remove(Session& session) {
     std::deque<Unacknowledged> queue;
-    const Jid jid = session.jid();
     if (StreamManagement* sm = session.sm()) queue = sm->takeQueue();
+    if (!queue.empty()) logUnacknowledged();
     std::erase_if(sessions_, [&session](const auto& entry) { return entry.get() == &session; });
     lastUsed_ = shard_.executor().now();
-    returnUnacknowledged(jid, std::move(queue));
+    returnUnacknowledged(std::move(queue));
     if (sessions_.empty()) savePosition();
 }
 
@@ -171,37 +180,52 @@ std::vector<Session*> Account::mostAvailable() const {
 }
 
 void Account::receiveMessage(const StanzaPtr& message, Hold hold) {
-    if (readingPending_) {
+    auto to = targets(*message);
+    const bool areOlderWaiting = reading_ != Reading::No || pending_.firstWaiting().has_value();
+    if (areOlderWaiting && std::any_of(to.begin(), to.end(), [](Session* s) { return s->takesMessages(); })) {
         // Older messages are on their way from the log to a client: this one comes after them.
-        held_.push_back({message, std::move(hold)});
-        return;
+        if (reading_ == Reading::Running && held_.size() < heldMax) {
+            held_.push_back({message, std::move(hold)});
+            return;
+        }
+        spillHeld();
+        if (isKept(keepingOf(*message)) && mayWait(*message)) to.clear();
     }
-    const auto to = targets(*message);
+    deliver(message, to, std::move(hold));
+}
+
+// To `to`, or into the log when that is empty.
+void Account::deliver(const StanzaPtr& message, const std::vector<Session*>& to, Hold hold) {
     if (to.empty() && message->type() == StanzaType::Error) return;
-    const bool mayWait = message->to().isBare() || message->type() == StanzaType::Chat;
     const Keeping keeping = keepingOf(*message);
-    if (to.empty() && (keeping != Keeping::Message || !mayWait)) {
+    if (to.empty() && !(isKept(keeping) && mayWait(*message))) {
         const bool silent = message->type() == StanzaType::Headline ||
                             (keeping == Keeping::Nothing && message->type() != StanzaType::Groupchat);
         if (!silent) shard_.refuse(*message, nobodyThere());
         return;
     }
+    if (to.empty() && pending_.waiting() >= host_.limits().offlineMessagesMax) {
+        shard_.refuse(*message, tooManyWait());
+        return;
+    }
 
     const bool archived = keeping == Keeping::Message && isArchived(*message, false);
     const int unsure = int(std::count_if(to.begin(), to.end(), [](Session* s) { return s->sm() != nullptr; }));
-    const bool waits = keeping == Keeping::Message && (to.empty() || unsure > 0);
+    const bool mayAnswer = std::any_of(to.begin(), to.end(), [](Session* s) { return s->outlet(); });
     std::string insertion;
     std::int64_t stamp = 0;
-    if (archived || waits) {
-        const ArchiveFlags flags{.isOutgoing = false, .isArchived = archived, .isOffline = waits};
-        const Uuid id = append(message, message->from().bare(), flags, hold);
+    if (archived || to.empty() || (isKept(keeping) && !mayAnswer)) {
+        const bool waits = to.empty() || unsure > 0;
+        const Uuid id = append(message, {.isArchived = archived, .isOffline = waits}, hold);
         stamp = toMilliseconds(id.stamp());
         if (archived) insertion = stanzaIdXml(id);
-        if (waits)
-            pending_.stored(stamp, unsure);
-        else
-            pending_.done(stamp);
-        if (waits) positionChanged();
+        if (to.empty()) pending_.keep(stamp, archived);
+        else if (unsure > 0) pending_.gave(stamp, unsure, archived);
+        else pending_.skip(stamp);
+    } else if (isKept(keeping) && unsure > 0) {
+        stamp = nextStamp();
+        pending_.gave(stamp, unsure, false);
+        keepUnlogged(stamp, message, std::move(hold));
     }
     for (Session* session : to) session->deliver(message, insertion, session->sm() ? stamp : 0);
 
@@ -214,15 +238,25 @@ void Account::receiveMessage(const StanzaPtr& message, Hold hold) {
         event.sessions = to;
         hook.run(event);
     }
+    if (to.empty() && reading_ == Reading::No)
+        if (Session* session = readyForWaiting()) startReading(session->jid());
+}
+
+// Too many, or too long, for the memory: into the log behind what is read from it.
+void Account::spillHeld() {
+    for (auto& held : std::exchange(held_, {})) {
+        auto to = targets(*held.message);
+        if (isKept(keepingOf(*held.message)) && mayWait(*held.message)) to.clear();
+        deliver(held.message, to, std::move(held.hold));
+    }
 }
 
 void Account::sent(Session* origin, const StanzaPtr& message, const Hold& hold) {
     std::string insertion;
     const bool toSelf = message->to().bareText() == jid_.text();
     if (!toSelf && keepingOf(*message) == Keeping::Message && isArchived(*message, true)) {
-        const ArchiveFlags flags{.isOutgoing = true};
-        const Uuid id = append(message, message->to().bare(), flags, hold);
-        pending_.done(toMilliseconds(id.stamp()));
+        const Uuid id = append(message, {.isOutgoing = true}, hold);
+        pending_.skip(toMilliseconds(id.stamp()));
         insertion = stanzaIdXml(id);
     }
     const auto& hook = host_.services().delivered;
@@ -235,8 +269,6 @@ void Account::sent(Session* origin, const StanzaPtr& message, const Hold& hold) 
     }
 }
 
-// ---- the log
-
 bool Account::isArchived(const Stanza& message, bool outgoing) {
     const auto& hook = host_.services().archive;
     if (hook.empty()) return false;  // no archive plugin: the log serves delivery alone
@@ -245,158 +277,9 @@ bool Account::isArchived(const Stanza& message, bool outgoing) {
     return event.keep.value_or(false);
 }
 
-std::string Account::stanzaIdXml(const Uuid& id) const {
-    std::string xml;
-    xml.reserve(96 + jid_.text().size());
-    xml.append("<stanza-id xmlns='urn:xmpp:sid:0' by='");
-    escapeAttribute(xml, jid_.text());
-    xml.append("' id='").append(id.text()).append("'/>");
-    return xml;
-}
-
-Uuid Account::append(const StanzaPtr& message, const Jid& peer, ArchiveFlags flags,
-                     const Hold& hold) {
-    // Strictly increasing, so that clients which sort by the stamp see the order of the archive.
-    lastStamp_ = std::max(lastStamp_ + 1, toMilliseconds(shard_.executor().wallNow()));
-    const Uuid id = Uuid::at(fromMilliseconds(lastStamp_));
-    flags.hasBody = message->child("body", ns::client) != nullptr;
-    flags.kind = message->type() == StanzaType::Chat ? MessageKind::Chat : MessageKind::Normal;
-    ArchiveEntry entry{.id = id, .flags = flags};
-    message->write(entry.stanza, {});
-    shard_.server().stores().archive.append(
-        shard_.executor(), id_, peer.text(), std::move(entry),
-        [&shard = shard_, message, hold, isCopy = flags.isOutgoing](std::exception_ptr failure) {
-            if (!failure) return;
-            // The addressee has it all the same: an error would make the sender say it again.
-            if (isCopy)
-                routeLog.warning("a sent message is missing in its sender's archive",
-                                 {{"account", message->from().bareText()}});
-            else
-                shard.refuse(*message, notStored());
-        });
-    return id;
-}
-
-void Account::deliverPendingToAny() {
-    const auto sessions = mostAvailable();
-    if (!sessions.empty()) deliverPending(*sessions.front());
-}
-
-void Account::deliverPending(Session& session) {
-    if (!pending_.waitingFrom() || readingPending_) return;
-    readingPending_ = true;
-    start(readPending(session.jid()), [&shard = shard_, bare = jid_](std::exception_ptr failure) {
-        if (failure)
-            routeLog.warning("waiting messages could not be read", {{"account", bare.text()}});
-        if (Account* account = shard.loaded(bare.text())) account->pendingRead(failure != nullptr);
-    });
-}
-
-// What came meanwhile goes out after what waited: also when the client has left before it had all.
-void Account::pendingRead(bool hasFailed) {
-    pending_.stopReading();
-    readingPending_ = false;
-    if (hasFailed)
-        pendingTimer_ = shard_.executor().after(pendingRetry, [this] { deliverPendingToAny(); });
-    else
-        deliverPendingToAny();
-    if (readingPending_) return;
-    for (auto& held : std::exchange(held_, {})) receiveMessage(held.message, std::move(held.hold));
-}
-
-// Page by page, so that a long absence doesn't fill the memory; after each wait everything is
-// looked up again. An account with work of its own (readingPending_) isn't unloaded.
-Task<void> Account::readPending(Jid sessionJid) {
-    Shard& shard = shard_;
-    ArchiveStore& archive = shard.server().stores().archive;
-    const AccountId id = id_;
-    std::int64_t after = pending_.startReading() - 1;
-    // What was appended a moment ago is in the log only when it is committed.
-    auto nothing = [](SqlConnection&) { return true; };
-    auto flushed = co_await shard.server().database().write(nothing);
-    for (bool more = flushed; more;) {
-        const auto page = co_await archive.pendingAfter(id, fromMilliseconds(after), pendingPage);
-        if (shard.loaded(sessionJid.bareText()) != this) co_return;
-        Session* session = this->session(sessionJid.resource());
-        if (!session || !session->takesMessages()) co_return;
-        for (const auto& entry : page) {
-            after = toMilliseconds(entry.stamp());
-            if (!pending_.isOut(after) && !pending_.isDelivered(after))
-                deliverWaiting(*session, entry);
-        }
-        more = page.size() == pendingPage;
-        pending_.readUntil(after, more);
-        positionChanged();
-    }
-}
-
-// A message from the log, with the time of its arrival (XEP-0203).
-void Account::deliverWaiting(Session& session, const ArchiveEntry& entry) {
-    const auto message = Stanza::parse(entry.stanza);
-    if (!message) return;
-    const std::int64_t stamp = toMilliseconds(entry.stamp());
-    std::string insertion{"<delay xmlns='urn:xmpp:delay' from='"};
-    escapeAttribute(insertion, host_.domain());
-    insertion.append("' stamp='").append(formatDateTime(entry.stamp())).append("'/>");
-    if (entry.flags.isArchived) insertion.append(stanzaIdXml(entry.id));
-    if (session.sm())
-        pending_.stored(stamp, 1);
-    else
-        pending_.delivered(stamp);
-    session.deliver(message, insertion, session.sm() ? stamp : 0);
-}
-
-void Account::acknowledged(std::int64_t stamp) {
-    pending_.acknowledged(stamp);
-    positionChanged();
-}
-
-void Account::fetched(std::int64_t through) {
-    pending_.fetched(through);
-    positionChanged();
-}
-
-// A session has ended without its client having acknowledged these: messages wait for the next
-// client, or go to one that is there; the rest is answered for it.
-void Account::returnUnacknowledged(const Jid& session, std::deque<Unacknowledged> queue) {
-    bool anyWaits = false;
-    for (const auto& entry : queue) {
-        if (entry.stamp != 0)
-            anyWaits = pending_.returned(entry.stamp) || anyWaits;
-        else
-            answerFor(session, *entry.stanza);
-    }
-    if (anyWaits) deliverPendingToAny();
-}
-
-// As if it had come after the end of the session (RFC 6121, 8.5.3.2). A message to the account may
-// have reached another client.
-void Account::answerFor(const Jid& session, const Stanza& undelivered) {
-    const bool mustKnow = undelivered.isIq()
-                              ? undelivered.isRequest()
-                              : undelivered.isMessage() && undelivered.to() == session &&
-                                    (undelivered.type() == StanzaType::Groupchat ||
-                                     keepingOf(undelivered) == Keeping::Refused);
-    if (mustKnow) shard_.refuse(undelivered, nobodyThere());
-}
-
-void Account::positionChanged() {
-    if (positionTimer_) return;
-    positionTimer_ = shard_.executor().after(positionDelay, [this] { savePosition(); });
-}
-
-void Account::savePosition() {
-    positionTimer_ = {};
-    const std::int64_t position = pending_.position();
-    if (position == savedPosition_) return;
-    savedPosition_ = position;
-    shard_.server().stores().archive.setDelivered(shard_.executor(), id_,
-                                                  fromMilliseconds(position), {});
-}
-
 bool Account::isIdle() const {
-    return sessions_.empty() && !readingPending_ && held_.empty() && !positionTimer_ &&
-           !isRosterChanging(slots_);
+    return sessions_.empty() && reading_ == Reading::No && held_.empty() && unlogged_.empty() &&
+           appending_ == 0 && !positionTimer_ && !isRosterChanging(slots_);
 }
 
 }  // namespace epode

@@ -50,21 +50,21 @@ public:
     // The account's own message goes out: kept in its archive, copied to its other resources.
     void sent(Session* origin, const StanzaPtr& message, const Hold& hold);
 
-    // The log. A message that is stored gets a stanza-id; `deliver…` sends what waits.
+    // The log. A message that is archived gets a stanza-id; `deliverPending` sends what waits.
     std::string stanzaIdXml(const Uuid& id) const;  // <stanza-id xmlns='urn:xmpp:sid:0' …/>
     void deliverPending(Session& session);
-    void deliverPendingToAny();             // to one of the sessions that take messages
     void acknowledged(std::int64_t stamp);  // a client has it
-    void noteOut(std::int64_t stamp) {
-        pending_.stored(stamp, 1);
-    }  // a restored session will give it
-    void noteDelivered(std::int64_t stamp) { pending_.delivered(stamp); }
-    // Stamps behind the first message that is not delivered.
+    // Of a restored session: what another client had acknowledged before the restart.
     const std::set<std::int64_t>& deliveredBeyond() const { return pending_.deliveredBeyond(); }
-    void fetched(std::int64_t through);  // a client has read its archive up to there
+    void noteDelivered(std::int64_t stamp) { pending_.noteDelivered(stamp); }
+    void noteOut(std::int64_t stamp) { pending_.gave(stamp, 1, false); }  // a restored session will give it
+    // A client has read its archive from the first to the last of these stamps.
+    void fetched(std::int64_t first, std::int64_t last);
+    // Writes what clients have not acknowledged to the log: they may not come back.
+    void logUnacknowledged();
     void savePosition();
-    // The first stamp that no client may have yet; nothing when they have everything.
-    std::optional<std::int64_t> waitingFrom() const { return pending_.waitingFrom(); }
+    // Whether all that was logged is committed, so that who reads the log sees it.
+    bool isLogSettled() const { return appending_ == 0; }
     // Nothing while the account has set none.
     const std::optional<ArchivePreferences>& preferences() const { return preferences_; }
     void setPreferences(ArchivePreferences preferences) { preferences_ = std::move(preferences); }
@@ -92,17 +92,40 @@ private:
         StanzaPtr message;
         Hold hold;
     };
+    // A message that clients have been given and will most often acknowledge before the sender has asked
+    // whether it is safe. Written to the log when they take long, or when one of them has gone.
+    struct Unlogged {
+        std::int64_t stamp;
+        SteadyTime since;
+        StanzaPtr message;
+        Hold hold;
+    };
+    enum class Reading : std::uint8_t { No, Running, Paused };
+
     void receiveMessage(const StanzaPtr& message, Hold hold);
+    void deliver(const StanzaPtr& message, const std::vector<Session*>& to, Hold hold);
     void receiveIq(const StanzaPtr& stanza, Hold hold);
     std::vector<Session*> targets(const Stanza& message) const;
     std::vector<Session*> mostAvailable() const;
     bool isArchived(const Stanza& message, bool outgoing);
-    Uuid append(const StanzaPtr& message, const Jid& peer, ArchiveFlags flags, const Hold& hold);
+
+    std::int64_t nextStamp();
+    Uuid append(const StanzaPtr& message, ArchiveFlags flags, const Hold& hold);
+    void write(const Uuid& id, const StanzaPtr& message, ArchiveFlags flags, const Hold& hold);
+    void appended(std::int64_t stamp, bool failed);
+    void keepUnlogged(std::int64_t stamp, const StanzaPtr& message, Hold hold);
+    void logLater(Duration wait);
+    void logUnacknowledged(SteadyTime until);
+
+    Session* readyForWaiting() const;
+    void startReading(const Jid& session);
     Task<void> readPending(Jid session);
+    void readingEnded(bool failed);
+    void goOnReading();
+    void pauseReading(Duration wait);
     void deliverWaiting(Session& session, const ArchiveEntry& entry);
-    void pendingRead(bool hasFailed);
-    void returnUnacknowledged(const Jid& session, std::deque<Unacknowledged> queue);
-    void answerFor(const Jid& session, const Stanza& undelivered);
+    void spillHeld();
+    void returnUnacknowledged(std::deque<Unacknowledged> queue);
     void positionChanged();
 
     Shard& shard_;
@@ -114,13 +137,17 @@ private:
     std::optional<ArchivePreferences> preferences_;
     std::int64_t lastStamp_;
     std::int64_t savedPosition_;
+    std::int64_t lastOffline_;  // of what is in the log for delivery
     Pending pending_;
     std::vector<Held> held_;
+    std::deque<Unlogged> unlogged_;  // in the order of their stamps
+    std::size_t appending_ = 0;      // not committed yet
     StateSlots slots_;
     SteadyTime lastUsed_;
     Timer positionTimer_;
-    Timer pendingTimer_;  // the log could not be read: another try
-    bool readingPending_ = false;
+    Timer loggingTimer_;
+    Timer readingTimer_;
+    Reading reading_ = Reading::No;
 };
 
 }  // namespace epode

@@ -13,8 +13,9 @@ namespace {
 
 const Log routeLog{"route"};
 
-void tell(Server& server, Hook<AccountEvent> Services::*hook, const Jid& bare) {
-    Host* host = server.here().host(bare.domain());
+// On the account's shard.
+void tell(Shard& home, Hook<AccountEvent> Services::*hook, const Jid& bare) {
+    Host* host = home.host(bare.domain());
     if (!host) return;
     AccountEvent event{bare};
     (host->services().*hook).run(event);
@@ -30,7 +31,8 @@ Task<Creation> createAccount(Server& server, Jid bare, std::string password) {
     const auto account = co_await server.stores().accounts.create(bare.text(), std::move(*keys), now);
     if (!account) co_return Creation::Taken;
     routeLog.info("account created", {{"account", bare.text()}});
-    tell(server, &Services::accountCreated, bare);
+    Shard& home = server.shardOf(bare.text());
+    home.executor().post([&home, bare] { tell(home, &Services::accountCreated, bare); });
     co_return Creation::Done;
 }
 
@@ -44,13 +46,26 @@ Task<PasswordChange> changePassword(Server& server, Jid bare, std::string passwo
     co_return PasswordChange::Done;
 }
 
-Task<bool> removeAccount(Server& server, Jid bare) {
-    const bool found = co_await server.stores().accounts.remove(bare.text());
-    if (!found) co_return false;
-    Shard& home = server.shardOf(bare.text());
-    home.executor().post([&home, bare] { home.drop(bare); });
+Task<bool> removeAccount(Server& server, Jid bare, UniqueFunction<void()> lastWords) {
+    auto account = co_await server.stores().accounts.beginRemoval(bare.text());
+    if (!account) co_return false;
     routeLog.info("account removed", {{"account", bare.text()}});
-    tell(server, &Services::accountRemoved, bare);
+
+    // Its sessions end before its rows are erased: nothing is stored for it afterwards.
+    Shard& home = server.shardOf(bare.text());
+    Executor* const back = Executor::current();
+    auto leave = [&](UniqueFunction<void(bool)> resolve) {
+        home.executor().post([&home, &bare, &lastWords, back, resolve = std::move(resolve)]() mutable {
+            if (lastWords) lastWords();
+            home.drop(bare);
+            tell(home, &Services::accountRemoved, bare);
+            back->post([resolve = std::move(resolve)]() mutable { resolve(true); });
+        });
+    };
+    Callback<bool> left(std::move(leave));
+    co_await left;
+
+    co_await server.stores().accounts.finishRemoval(*account);
     co_return true;
 }
 

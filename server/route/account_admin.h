@@ -3,6 +3,7 @@
 
 #include "core/jid.h"
 #include "core/task.h"
+#include "core/unique_function.h"
 
 #include <string>
 
@@ -19,7 +20,7 @@ enum class PasswordChange { Done, NoAccount, BadPassword };
 Task<PasswordChange> changePassword(Server& server, Jid bare, std::string password);
 
 // Removes the account with everything that is kept of it, and ends its sessions. False when there was
-// none.
-Task<bool> removeAccount(Server& server, Jid bare);
+// none. `lastWords` runs on the account's shard, when it is gone for good and before its sessions end.
+Task<bool> removeAccount(Server& server, Jid bare, UniqueFunction<void()> lastWords = {});
 
 }  // namespace epode

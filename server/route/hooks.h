@@ -92,13 +92,15 @@ struct DeliveredEvent : Event {
     DeliveredEvent(Account& a, const StanzaPtr& m) : account{a}, message{m} {}
 };
 
-// Before a stanza is written to a session's stream or queue. Stop keeps it from that.
+// Before a stanza is written to a session's stream or queue. Stop keeps it from that; who writes it
+// later gives all three to Session::write, since a message is delivered when its stamp is acknowledged.
 struct SessionOutputEvent : Event {
     Session& session;
     const StanzaPtr& stanza;
     std::string_view insertion;
-    SessionOutputEvent(Session& s, const StanzaPtr& p, std::string_view i)
-        : session{s}, stanza{p}, insertion{i} {}
+    std::int64_t stamp;
+    SessionOutputEvent(Session& s, const StanzaPtr& p, std::string_view i, std::int64_t t = 0)
+        : session{s}, stanza{p}, insertion{i}, stamp{t} {}
 };
 
 // A session was bound, became available for the first time, was resumed, or has ended for good.
@@ -149,11 +151,9 @@ public:
             try {
                 if (entry.handler(event) == Verdict::Stop) return Verdict::Stop;
             } catch (const std::exception& failure) {
-                Log{"plugin"}.error("a hook failed",
-                                    {{"plugin", entry.owner}, {"failure", failure.what()}});
-                event.refusal = StanzaError{Condition::InternalServerError,
-                                            "The server failed while it handled this."};
-                return Verdict::Stop;
+                return failed(event, entry.owner, failure.what());
+            } catch (...) {
+                return failed(event, entry.owner, "unknown");
             }
         }
         return Verdict::Pass;
@@ -165,6 +165,13 @@ private:
         std::string owner;
         Handler handler;
     };
+    static Verdict failed(E& event, const std::string& owner, std::string_view failure) {
+        Log{"plugin"}.error("a hook failed", {{"plugin", owner}, {"failure", failure}});
+        event.refusal = StanzaError{Condition::InternalServerError,
+                                    "The server failed while it handled this."};
+        return Verdict::Stop;
+    }
+
     std::vector<Entry> entries_;
 };
 

@@ -3,6 +3,7 @@
 
 #include "core/option.h"
 #include "core/task.h"
+#include "route/background.h"
 #include "route/hooks.h"
 #include "route/iq.h"
 #include "route/session_options.h"
@@ -57,6 +58,7 @@ struct Services {
     std::map<std::pair<std::string, std::string>, StreamIqHandler> streamIqs;  // (name, ns)
     DiscoEntry hostDisco;
     DiscoEntry accountDisco;
+    std::vector<BackgroundWork> background;
 };
 
 // A virtual host as one shard sees it: replaced parts come by post, so that reading needs no lock.
@@ -77,6 +79,8 @@ public:
     const SessionLimits& limits() const { return limits_; }
     void replace(SettingsPtr settings);
     void replace(std::shared_ptr<const Services> services) { services_ = std::move(services); }
+    // The background work of the services in force; the first shard's host alone does it.
+    void startBackground(Executor& executor) { background_.start(executor, services_); }
 
 private:
     std::string domain_;
@@ -84,6 +88,7 @@ private:
     SettingsPtr settings_;
     SessionLimits limits_;
     std::shared_ptr<const Services> services_;
+    Background background_;
 };
 
 }  // namespace epode

@@ -35,9 +35,11 @@ StanzaError refusalFor(const std::exception_ptr& failure, std::string_view owner
                 "The server can't reach its storage at the moment; try again later."};
     } catch (const std::exception& other) {
         routeLog.error("a request's handler failed", {{"plugin", owner}, {"failure", other.what()}});
-        return {ErrorType::Wait, Condition::InternalServerError,
-                "The server failed while it handled this."};
+    } catch (...) {
+        routeLog.error("a request's handler failed", {{"plugin", owner}});
     }
+    return {ErrorType::Wait, Condition::InternalServerError,
+            "The server failed while it handled this."};
 }
 
 }  // namespace

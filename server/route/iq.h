@@ -66,7 +66,9 @@ public:
     Jid owner() const;
     bool isToOwnAccount() const;  // the sender asks his own account
     bool isToHost() const { return addressee_ == Addressee::Host; }
-    Account* account() const;  // the addressed account, or null (it is loaded when the handler starts)
+    // The addressed account. It is loaded when the handler starts if there is one: null for strangers
+    // who ask an address that nobody has, and who must not find out.
+    Account* account() const;
     Session* sender() const;   // the sending session if it lives on this shard, or null
 
 private:

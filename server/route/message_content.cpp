@@ -14,26 +14,45 @@ struct Payload {
     std::string_view ns;
 };
 
-// What makes a message without a body worth keeping: devices that were away have to see it too.
-constexpr std::array worthKeeping{
-    Payload{"received", "urn:xmpp:receipts"},
+// What makes a message without a body a part of the conversation: all devices have to see it, now
+// or when they read the archive. Prosody and ejabberd keep the same, but for the newest of them.
+constexpr std::array conversation{
+    Payload{"", "urn:xmpp:receipts"},
     Payload{"", "urn:xmpp:chat-markers:0"},
     Payload{"reactions", "urn:xmpp:reactions:0"},
     Payload{"retract", "urn:xmpp:message-retract:1"},
+    Payload{"retracted", "urn:xmpp:message-retract:1"},
+    Payload{"replace", "urn:xmpp:message-correct:0"},
     Payload{"apply-to", "urn:xmpp:fasten:0"},
     Payload{"attach-to", "urn:xmpp:message-attaching:1"},
+    Payload{"file-sharing", "urn:xmpp:sfs:0"},
+    Payload{"encryption", "urn:xmpp:eme:0"},
     Payload{"encrypted", "eu.siacs.conversations.axolotl"},
     Payload{"encrypted", "urn:xmpp:omemo:2"},
     Payload{"openpgp", "urn:xmpp:openpgp:0"},
-    Payload{"", "urn:xmpp:jingle-message:0"},
-    Payload{"invite", "urn:xmpp:call-invites:0"},
-    Payload{"x", "jabber:x:conference"},
     Payload{"x", "jabber:x:encrypted"},
-    Payload{"displayed", "urn:xmpp:mds:displayed:0"},
+    Payload{"", "urn:xmpp:jingle-message:0"},
+    Payload{"", "urn:xmpp:call-invites:0"},
+    Payload{"x", "jabber:x:conference"},
 };
 
-bool isWorthKeeping(const Element& child) {
-    for (const Payload& payload : worthKeeping)
+// What says nothing by itself, or only how things are at this moment. Carbons and archive results
+// are made for one session: their messages are kept elsewhere.
+constexpr std::array ofTheMoment{
+    Payload{"", "http://jabber.org/protocol/chatstates"},
+    Payload{"", "jabber:x:event"},
+    Payload{"", "urn:xmpp:hints"},
+    Payload{"", "urn:xmpp:sid:0"},
+    Payload{"", "urn:xmpp:delay"},
+    Payload{"", "urn:xmpp:carbons:2"},
+    Payload{"", "urn:xmpp:mam:2"},
+    Payload{"addresses", "http://jabber.org/protocol/address"},
+    Payload{"nick", "http://jabber.org/protocol/nick"},
+};
+
+template <std::size_t Size>
+bool isOneOf(const std::array<Payload, Size>& payloads, const Element& child) {
+    for (const Payload& payload : payloads)
         if (child.ns() == payload.ns && (payload.name.empty() || child.name() == payload.name))
             return true;
     return false;
@@ -44,23 +63,29 @@ bool isWorthKeeping(const Element& child) {
 Keeping keepingOf(const Stanza& message) {
     if (message.type() != StanzaType::Chat && message.type() != StanzaType::Normal)
         return Keeping::Nothing;
-    bool worth = false;
-    bool asked = false;
-    bool forbidden = false;
+    bool isConversation = false;
+    bool hasContent = false;
+    bool isForbidden = false;
+    bool isTemporary = false;
     for (const Element& child : message.root().children()) {
         if (child.ns() == ns::client) {
-            worth = worth || child.name() == "body";
+            // A normal message may be its subject alone, as a letter may.
+            isConversation = isConversation || child.name() == "body" || child.name() == "subject";
         } else if (child.ns() == ns::hints) {
-            asked = asked || child.name() == "store";
-            forbidden = forbidden || child.name() == "no-store" || child.name() == "no-permanent-store";
-        } else if (child.ns() == ns::mucUser) {
-            worth = worth || child.child("invite", ns::mucUser);  // a mediated invitation
-        } else {
-            worth = worth || isWorthKeeping(child);
+            isConversation = isConversation || child.name() == "store";
+            isForbidden = isForbidden || child.name() == "no-store";
+            isTemporary = isTemporary || child.name() == "no-permanent-store";
+        } else if (isOneOf(conversation, child) ||
+                   (child.is("x", ns::mucUser) && child.child("invite", ns::mucUser))) {
+            isConversation = true;
+        } else if (!isOneOf(ofTheMoment, child)) {
+            // Nobody knows what it is worth to those who understand it: it is not lost.
+            hasContent = true;
         }
     }
-    if (forbidden) return worth ? Keeping::Refused : Keeping::Nothing;
-    return worth || asked ? Keeping::Message : Keeping::Nothing;
+    if (!isConversation && !hasContent) return Keeping::Nothing;
+    if (isForbidden) return Keeping::Refused;
+    return isConversation && !isTemporary ? Keeping::Message : Keeping::UntilDelivered;
 }
 
 }  // namespace epode

@@ -6,11 +6,17 @@
 namespace epode {
 
 enum class Keeping : std::uint8_t {
-    Nothing,  // of the moment: chat states, headlines, errors, what comes from rooms
-    Refused,  // worth keeping, but its sender forbids it (no-store)
-    Message,  // belongs in the archive, and waits for a client that is away
+    Nothing,         // of the moment: chat states, headlines, errors, what comes from rooms
+    Refused,         // worth keeping, but its sender forbids it (no-store)
+    UntilDelivered,  // waits for a client that is away, but does not belong in the archive
+    Message,         // belongs in the archive, and waits for a client that is away
 };
 
 Keeping keepingOf(const Stanza& message);
+
+// Whether it may be stored for delivery.
+inline bool isKept(Keeping keeping) {
+    return keeping == Keeping::UntilDelivered || keeping == Keeping::Message;
+}
 
 }  // namespace epode

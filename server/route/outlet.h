@@ -20,6 +20,11 @@ public:
     virtual std::size_t unsentBytes() const = 0;
     // Ends the stream with an error; the outlet is detached from its session when this returns.
     virtual void end(const StreamError& error) = 0;
+    // For a stop of the server. Nothing more is read; then the connection ends without a word, as one
+    // that was lost: a stream that is closed is not resumed (XEP-0198, 7). The outlet is detached from
+    // its session when `interrupt` returns.
+    virtual void stopReading() = 0;
+    virtual void interrupt() = 0;
     virtual std::string peerAddress() const = 0;
     virtual bool isSecure() const = 0;
 };

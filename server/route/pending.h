@@ -1,116 +1,100 @@
-// Which messages of an account's log nobody has yet: the position up to which its clients have
-// everything, and what is out for delivery or waits beyond it. Pure bookkeeping.
+// Which messages of an account's log no client has yet. Pure bookkeeping: the log itself is in the
+// store, and what waits there from before the account was loaded is known as a span alone.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <set>
-#include <utility>
+#include <optional>
 
 namespace epode {
 
 class Pending {
 public:
-    // From the store: everything up to `position` is delivered; `waiting` tells whether there are
-    // messages after it, of which the last has the stamp `last`.
-    Pending(std::int64_t position, std::int64_t last, bool waiting)
-        : position_{position},
-          last_{std::max(position, last)},
-          fetched_{position},
-          waitingFrom_{waiting ? std::optional{position + 1} : std::nullopt} {}
+    // What the store knows of an account when it is loaded. Everything up to `position` is
+    // delivered; `count` messages wait between `first` and `last`, of which some are perhaps not in
+    // the archive.
+    struct Stored {
+        std::int64_t position = 0;
+        std::int64_t first = 0;
+        std::int64_t last = 0;
+        std::int64_t count = 0;
+        bool isAllArchived = true;
+    };
+    explicit Pending(const Stored& stored);
 
-    // A message was stored and given to `clients` clients that will acknowledge it; 0: it waits.
-    void stored(std::int64_t stamp, int clients) {
-        last_ = std::max(last_, stamp);
-        if (clients > 0)
-            out_[stamp] += clients;
-        else
-            wait(stamp);
-    }
-    // A message was stored that needs no delivery any more (its client acknowledges nothing).
-    void done(std::int64_t stamp) { last_ = std::max(last_, stamp); }
+    // A message was given to `clients` clients that will acknowledge it, in addition to those that
+    // have it already.
+    void gave(std::int64_t stamp, int clients, bool isArchived);
+    // A message is in the log for a client to come.
+    void keep(std::int64_t stamp, bool isArchived);
+    // A message has got its place in the log and needs no delivery any more.
+    void skip(std::int64_t stamp) { last_ = std::max(last_, stamp); }
+    // A message could not be stored.
+    void forget(std::int64_t stamp);
+
     // One client has it: enough.
     void acknowledged(std::int64_t stamp) {
         out_.erase(stamp);
-        delivered(stamp);
+        noteDelivered(stamp);
     }
-    // It counts as received by somebody, while others before it may not be.
-    void delivered(std::int64_t stamp) {
-        if (stamp >= firstMissing()) delivered_.insert(stamp);
-    }
+    // Stamps behind the first message that is not delivered: for a restart, which knows a position.
+    const std::set<std::int64_t>& deliveredBeyond() const { return beyond_; }
+    void noteDelivered(std::int64_t stamp);
     // A client ended without it. True when no other client has it either: it waits again.
-    bool returned(std::int64_t stamp) {
-        auto found = out_.find(stamp);
-        if (found == out_.end()) return false;
-        if (--found->second > 0) return false;
-        out_.erase(found);
-        wait(stamp);
-        return true;
-    }
-    // Everything up to `stamp` was read from the archive.
-    void fetched(std::int64_t stamp) {
-        fetched_ = std::max(fetched_, stamp);
-        out_.erase(out_.begin(), out_.upper_bound(stamp));
-        if (readingFrom_) readingFrom_ = std::max(*readingFrom_, stamp + 1);
-        if (!waitingFrom_ || *waitingFrom_ > stamp) return;
-        waitingFrom_ = stamp < last_ ? std::optional{stamp + 1} : std::nullopt;
+    bool returned(std::int64_t stamp);
+    // A client has read its archive from the first to the last of these stamps.
+    void fetched(std::int64_t first, std::int64_t last);
+
+    // What waits is read from the log in its order: `beginReading` before anything is asked of the
+    // store, `take` for each message that is given out, and `passed` when all has been read between
+    // two stamps (both included). Only what waited at the begin is known to have been there to be
+    // read.
+    void beginReading() { ++readings_; }
+    bool isWaiting(std::int64_t stamp) const;
+    void take(std::int64_t stamp);
+    void passed(std::int64_t first, std::int64_t last);
+
+    // Where to begin reading: the stamp of the first message that may wait for a client, or
+    // nothing.
+    std::optional<std::int64_t> firstWaiting() const;
+    std::size_t waiting() const {
+        return waiting_.size() + std::size_t(stored_ ? stored_->count : 0);
     }
 
-    // Giving out what waits, in pages: from the stamp that is returned, until `stopReading`. What
-    // begins to wait meanwhile is not taken for read.
-    std::int64_t startReading() {
-        readingFrom_ = std::exchange(waitingFrom_, std::nullopt).value_or(last_ + 1);
-        return *readingFrom_;
-    }
-    void readUntil(std::int64_t stamp, bool more) {
-        last_ = std::max(last_, stamp);
-        readingFrom_ = more ? std::optional{stamp + 1} : std::nullopt;
-    }
-    void stopReading() {
-        if (const auto from = std::exchange(readingFrom_, std::nullopt)) wait(*from);
-    }
-    // Whether a message that is read from the log needs no delivery: a client has it, or has got it
-    // and may acknowledge it yet.
-    bool isOut(std::int64_t stamp) const { return out_.contains(stamp); }
-    bool isDelivered(std::int64_t stamp) const {
-        return stamp <= fetched_ || delivered_.contains(stamp);
-    }
-    const std::set<std::int64_t>& deliveredBeyond() const { return delivered_; }
-
-    // The first stamp that may wait for a client, or nothing.
-    std::optional<std::int64_t> waitingFrom() const {
-        if (!waitingFrom_ || !readingFrom_) return waitingFrom_ ? waitingFrom_ : readingFrom_;
-        return std::min(*waitingFrom_, *readingFrom_);
-    }
-
-    // The position to store: it never goes back.
-    std::int64_t position() {
-        position_ = std::max(position_, std::min(last_, firstMissing() - 1));
-        delivered_.erase(delivered_.begin(), delivered_.upper_bound(position_));
-        return position_;
-    }
+    // Everything up to here is delivered. It never goes back.
+    std::int64_t position();
 
 private:
-    void wait(std::int64_t stamp) {
-        waitingFrom_ = waitingFrom_ ? std::min(*waitingFrom_, stamp) : stamp;
-    }
+    // The first that no client is known to have, waiting or given out.
+    std::optional<std::int64_t> firstUndelivered() const;
 
-    // The first stamp that somebody may still have to get.
-    std::int64_t firstMissing() const {
-        std::int64_t first = waitingFrom().value_or(last_ + 1);
-        if (!out_.empty()) first = std::min(first, out_.begin()->first);
-        return first;
-    }
+    struct Out {
+        int clients = 0;
+        bool isArchived = true;
+    };
+    struct Waiting {
+        bool isArchived;
+        std::uint32_t reading;  // the last that had begun when it came to wait
+    };
+    // What waits from before the account was loaded: the messages between, but for those in `out_`.
+    struct Span {
+        std::int64_t first;
+        std::int64_t last;
+        std::int64_t count;
+        bool isAllArchived;
+    };
 
     std::int64_t position_;
     std::int64_t last_;
-    std::int64_t fetched_;
-    std::map<std::int64_t, int> out_;   // stamp → clients that have it unacknowledged
-    std::set<std::int64_t> delivered_;  // beyond the first that is missing
-    std::optional<std::int64_t> waitingFrom_;
-    std::optional<std::int64_t> readingFrom_;
+    std::optional<Span> stored_;
+    // By stamp.
+    std::map<std::int64_t, Waiting> waiting_;
+    std::map<std::int64_t, Out> out_;
+    std::set<std::int64_t> beyond_;
+    std::uint32_t readings_ = 0;
 };
 
 }  // namespace epode

@@ -39,6 +39,7 @@ Server::Server(Database& database, WorkerPool& workers, SettingsPtr settings,
       hosts_{std::move(hosts)},
       stores_{std::make_unique<Stores>(database)},
       loginLimiter_{std::make_unique<LoginLimiter>(*settings_)} {
+    started_ = executors.front()->now();
     const auto nothing = std::make_shared<const Services>();
     for (unsigned i = 0; i < executors.size(); ++i) {
         auto& shard = shards_.emplace_back(std::make_unique<Shard>(*this, *executors[i], i));
@@ -113,12 +114,15 @@ void Server::replace(const std::string& host, std::shared_ptr<const Services> se
     const auto all = whenAllDone(shards_.front()->executor(), std::move(done));
     for (auto& shard : shards_)
         shard->executor().post([&shard = *shard, host, services, all] {
-            if (Host* found = shard.host(host)) found->replace(services);
+            Host* found = shard.host(host);
+            if (!found) return;
+            found->replace(services);
+            if (shard.number() == 0) found->startBackground(shard.executor());
         });
 }
 
-// In three steps, each on all shards before the next: no client says anything more; what clients
-// have said is done, and stored; what they can resume is saved, in one transaction.
+// In three steps, each on all shards before the next: no client says anything more; what clients have
+// said is done, and stored; they are told so, and what they can resume is saved, in one transaction.
 void Server::shutdown(UniqueFunction<void()> done) {
     stopping_ = true;
     Executor& first = shards_.front()->executor();
@@ -144,18 +148,23 @@ void Server::shutdown(UniqueFunction<void()> done) {
                 [&shard = *shard, settled] { shard.awaitSafety(settled, safeChecksMax); });
     });
     for (auto& shard : shards_)
-        shard->executor().post([&shard = *shard, ended = ended] { shard.endStreams(); });
+        shard->executor().post([&shard = *shard, ended = ended] { shard.quietStreams(); });
 }
 
-void Shard::endStreams() {
+// Sessions that can be resumed keep their connection until they have heard what is safe.
+void Shard::quietStreams() {
+    eachAccount([](Account& account) { account.logUnacknowledged(); });
     const StreamError error{.condition = StreamCondition::SystemShutdown,
                             .text = "The server is going down and will be back."};
-    std::vector<Outlet*> outlets;
-    eachAccount([&outlets](Account& account) {
-        for (const auto& session : account.sessions())
-            if (session->outlet()) outlets.push_back(session->outlet());
+    std::vector<Outlet*> ending;
+    eachAccount([&ending](Account& account) {
+        for (const auto& session : account.sessions()) {
+            if (!session->outlet()) continue;
+            if (session->isResumable()) session->outlet()->stopReading();
+            else ending.push_back(session->outlet());
+        }
     });
-    for (Outlet* outlet : outlets) outlet->end(error);
+    for (Outlet* outlet : ending) outlet->end(error);
 }
 
 // What is not safe after some seconds is not acknowledged: the client sends it again.
@@ -179,12 +188,17 @@ void Shard::saveSessions(ServerSaved& saved) {
                                       account.host().limits().smResumeTimeout);
         account.savePosition();
         for (const auto& session : account.sessions())
-            if (session->sm() && session->sm()->isResumable())
+            if (session->isResumable()) {
+                if (session->outlet()) {
+                    session->sendAck();
+                    session->outlet()->interrupt();
+                }
                 mine.push_back({.id = session->sm()->id(),
                                 .account = account.id(),
                                 .resource = std::string{session->jid().resource()},
                                 .expires = expires,
                                 .state = writeSnapshot(*session)});
+            }
     });
     const std::lock_guard lock{saved.mutex};
     std::move(mine.begin(), mine.end(), std::back_inserter(saved.sessions));
@@ -192,14 +206,7 @@ void Shard::saveSessions(ServerSaved& saved) {
 
 void Server::restore(UniqueFunction<void()> done) {
     Executor& executor = shards_.front()->executor();
-    // Messages that came to the log after a session was saved, behind those that it holds.
-    auto last = whenAllDone(executor, std::move(done));
-    auto all = whenAllDone(executor, [this, last = std::move(last)] {
-        for (auto& shard : shards_)
-            shard->executor().post([&shard = *shard, last] {
-                shard.eachAccount([](Account& account) { account.deliverPendingToAny(); });
-            });
-    });
+    const auto all = whenAllDone(executor, std::move(done));
     executor.post([this, all, &executor] {
         start(stores_->sessions.takeAll(executor.wallNow()),
               [this, all](std::optional<std::vector<SavedSession>> sessions, std::exception_ptr failure) {

@@ -56,6 +56,7 @@ public:
     WorkerPool& workers() { return workers_; }
     LoginLimiter& loginLimiter() { return *loginLimiter_; }
     const SettingsPtr& settings() const { return settings_; }
+    SteadyTime startedAt() const { return started_; }
     // For the salts of accounts that don't exist: secret, and the same after a restart.
     const std::string& saltSecret() const { return saltSecret_; }
     void setSaltSecret(std::string secret) { saltSecret_ = std::move(secret); }
@@ -86,6 +87,7 @@ private:
     std::unique_ptr<LoginLimiter> loginLimiter_;
     std::vector<std::unique_ptr<Shard>> shards_;
     std::string saltSecret_;
+    SteadyTime started_;
     Elsewhere* elsewhere_ = nullptr;
     std::atomic<bool> stopping_ = false;
 };

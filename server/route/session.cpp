@@ -120,7 +120,7 @@ void Session::restorePresence(StanzaPtr presence) {
 void Session::deliver(const StanzaPtr& stanza, std::string_view insertion, std::int64_t stamp) {
     const auto& hook = host().services().sessionOutput;
     if (!hook.empty()) {
-        SessionOutputEvent event{*this, stanza, insertion};
+        SessionOutputEvent event{*this, stanza, insertion, stamp};
         if (hook.run(event) == Verdict::Stop) return;
     }
     write(stanza, insertion, stamp);
@@ -187,6 +187,7 @@ void Session::detach(bool cleanly) {
         return;
     }
     if (shard().server().isStopping()) return;  // it was saved for the restart
+    account_.logUnacknowledged();  // it may never come back
     sm_->expiry = shard().executor().after(wait, [this] {
         routeLog.debug("a session was not resumed in time", {{"session", jid_.text()}});
         end({});

@@ -69,6 +69,7 @@ public:
 
     // Stream management.
     StreamManagement* sm() const { return sm_.get(); }
+    bool isResumable() const { return sm_ && sm_->isResumable(); }
     StreamManagement& enableSm(std::string id, bool resumable);
     // Counts what the client sends from `handled` on: what came beyond it will come again.
     void restartInbound(std::uint32_t handled);

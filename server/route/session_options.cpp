@@ -48,12 +48,19 @@ const Option<Bytes> outputBytesMax{
     .range = {64_KiB, 1_GiB},
     .help = "The most bytes that wait for a client that reads too slowly; beyond it its stream ends.",
 };
+const Option<std::int64_t> offlineMessagesMax{
+    .key = "offline.messages_max",
+    .fallback = 10000,
+    .range = {0, 10000000},
+    .help = "How many messages may wait for an account whose clients are all away; more are refused. "
+            "With 0 none wait: their senders are told that nobody is there.",
+};
 
 }  // namespace
 
 std::vector<OptionRef> sessionOptions() {
     return {&smQueueMax,      &smQueueBytesMax, &smRequestEvery, &smRequestDelay,
-            &smAnswerTimeout, &smResumeTimeout, &outputBytesMax};
+            &smAnswerTimeout, &smResumeTimeout, &outputBytesMax, &offlineMessagesMax};
 }
 
 SessionLimits::SessionLimits(const Settings& settings, std::string_view host)
@@ -63,6 +70,7 @@ SessionLimits::SessionLimits(const Settings& settings, std::string_view host)
       smRequestDelay{settings.get(::epode::smRequestDelay, host)},
       smAnswerTimeout{settings.get(::epode::smAnswerTimeout, host)},
       smResumeTimeout{settings.get(::epode::smResumeTimeout, host)},
-      outputBytesMax{settings.get(::epode::outputBytesMax, host)} {}
+      outputBytesMax{settings.get(::epode::outputBytesMax, host)},
+      offlineMessagesMax{std::size_t(settings.get(::epode::offlineMessagesMax, host))} {}
 
 }  // namespace epode

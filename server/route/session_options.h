@@ -23,6 +23,7 @@ struct SessionLimits {
     Duration smAnswerTimeout;
     Duration smResumeTimeout;
     std::size_t outputBytesMax;
+    std::size_t offlineMessagesMax;
 };
 
 }  // namespace epode

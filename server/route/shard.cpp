@@ -113,9 +113,18 @@ void Shard::receive(StanzaPtr stanza, Hold hold) {
                 account->receive(stanza, hold);
                 return;
             }
-            // RFC 6121, 8.5.1. A subscription request to nobody is dropped, so that addresses can't
-            // be tried out by it.
-            if (!stanza->isPresence())
+            // Handlers answer for accounts that don't exist as they do for others that the asker may
+            // not ask, so that nobody finds out by it which exist.
+            const bool isAsked = stanza->isIq() && stanza->isRequest() && stanza->to().isBare() &&
+                                 stanza->from().bareText() != stanza->to().text();
+            if (Host* host = isAsked ? this->host(stanza->to().domain()) : nullptr) {
+                dispatchIq(*this, *host, Addressee::Account, stanza, hold);
+                return;
+            }
+            // RFC 6121, 8.5.1 and table 1. A subscription request to nobody is dropped, so that
+            // addresses can't be tried out by it.
+            const bool isHeadline = stanza->isMessage() && stanza->type() == StanzaType::Headline;
+            if (!stanza->isPresence() && !isHeadline)
                 refuse(*stanza, {Condition::ServiceUnavailable, "There is no such account here."});
         },
         [this, stanza, hold] {

@@ -61,7 +61,7 @@ private:
     friend class Server;
     struct Loading;
     // The steps of Server::shutdown, defined beside it.
-    void endStreams();
+    void quietStreams();
     void awaitSafety(std::shared_ptr<void> settled, int patience);
     void saveSessions(ServerSaved& saved);
     void receiveForHost(Host& host, const StanzaPtr& stanza, Hold hold);

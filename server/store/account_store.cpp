@@ -174,17 +174,21 @@ Task<bool> AccountStore::setDisabled(std::string jid, bool isDisabled) {
 }
 
 Task<bool> AccountStore::remove(std::string jid) {
+    auto account = co_await beginRemoval(std::move(jid));
+    if (!account) co_return false;
+    co_await finishRemoval(*account);
+    co_return true;
+}
+
+Task<std::optional<AccountId>> AccountStore::beginRemoval(std::string jid) {
     auto work = [jid = std::move(jid)](SqlConnection& connection) {
         const auto account = findAccount(connection, jid);
-        if (!account) return AccountId{0};
+        if (!account) return account;
         connection.run("DELETE FROM account WHERE id = ?1", {*account});
         connection.run("INSERT INTO account_removal VALUES(?1)", {*account});
-        return *account;
+        return account;
     };
-    auto account = co_await database_.write(std::move(work));
-    if (account == 0) co_return false;
-    co_await eraseRows(account);
-    co_return true;
+    return database_.write(std::move(work));
 }
 
 Task<void> AccountStore::finishRemovals() {
@@ -195,10 +199,10 @@ Task<void> AccountStore::finishRemovals() {
         return accounts;
     };
     auto accounts = co_await database_.read(std::move(work));
-    for (const AccountId account : accounts) co_await eraseRows(account);
+    for (const AccountId account : accounts) co_await finishRemoval(account);
 }
 
-Task<void> AccountStore::eraseRows(AccountId account) {
+Task<void> AccountStore::finishRemoval(AccountId account) {
     // One table after the other, in transactions of a bounded size, so that others are not kept
     // waiting by an archive of years.
     for (const AccountTable& table : tables_) {

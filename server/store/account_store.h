@@ -73,6 +73,10 @@ public:
     // address is free at once; what may be large goes in steps, which `finishRemovals` takes up
     // again after a crash. False when there is no such account.
     Task<bool> remove(std::string jid);
+    // The same in its two halves, for who has something to do between them: after the first nobody
+    // finds the account, the second erases its rows. Nothing when there is no such account.
+    Task<std::optional<AccountId>> beginRemoval(std::string jid);
+    Task<void> finishRemoval(AccountId account);
     // At start: completes removals that were interrupted.
     Task<void> finishRemovals();
     // Before the first account is removed.
@@ -91,8 +95,6 @@ private:
         AccountId account;
         WallTime when;
     };
-
-    Task<void> eraseRows(AccountId account);
 
     Database& database_;
     std::vector<AccountTable> tables_;

@@ -681,8 +681,17 @@ ArchiveState readArchiveState(SqlConnection& connection, AccountId account) {
                    {account},
                    [&](const SqlRow& row) { state.last = fromMilliseconds(row.integer(0)); });
     connection.run(
-        "SELECT count(*) FROM archive WHERE account = ?1 AND stamp > ?2 AND (flags & 4) = 4",
-        {account, delivered}, [&](const SqlRow& row) { state.pending = row.integer(0); });
+        "SELECT count(*), min(stamp) FROM archive WHERE account = ?1 AND stamp > ?2 "
+        "AND (flags & 4) = 4",
+        {account, delivered}, [&](const SqlRow& row) {
+            state.pending = row.integer(0);
+            if (state.pending > 0) state.firstPending = fromMilliseconds(row.integer(1));
+        });
+    if (state.pending == 0) return state;
+    connection.run(
+        "SELECT 1 FROM archive WHERE account = ?1 AND stamp > ?2 AND (flags & 2) = 0 "
+        "AND (flags & 4) = 4 LIMIT 1",
+        {account, delivered}, [&](const SqlRow&) { state.isPendingArchived = false; });
     return state;
 }
 

@@ -152,6 +152,8 @@ struct ArchiveState {
     WallTime last{};  // of all entries; 1970 when there is none
     WallTime delivered{};
     std::int64_t pending = 0;  // entries for offline delivery
+    WallTime firstPending{};   // the first of them
+    bool isPendingArchived = true;  // whether archive queries see all of them
 };
 ArchiveState readArchiveState(SqlConnection& connection, AccountId account);
 

@@ -25,6 +25,12 @@ void putOne(SqlConnection& connection, std::string_view component, AccountId acc
         {component, account, key, Blob{value}});
 }
 
+bool removeOne(SqlConnection& connection, std::string_view component, AccountId account,
+               std::string_view key) {
+    return connection.run("DELETE FROM keyed WHERE account = ?1 AND component = ?2 AND name = ?3",
+                          {account, component, key}) != 0;
+}
+
 }  // namespace
 
 std::span<const Migration> KeyedStore::migrations() { return keyedMigrations; }
@@ -78,11 +84,36 @@ Task<void> KeyedStore::putAll(AccountId account, Values values) {
     return database_.write(std::move(work));
 }
 
+Task<bool> KeyedStore::change(AccountId account, Changes changes, std::int64_t keysMax) {
+    struct TooMany {};  // thrown, so that what was changed before is undone
+    auto work = [component = component_, account, changes = std::move(changes),
+                 keysMax](SqlConnection& connection) {
+        const auto count = [&] {
+            std::int64_t keys = 0;
+            connection.run("SELECT count(*) FROM keyed WHERE account = ?1 AND component = ?2",
+                           {account, component},
+                           [&](const SqlRow& row) { keys = row.integer(0); });
+            return keys;
+        };
+        const std::int64_t before = count();
+        for (const auto& [key, value] : changes) {
+            if (value) putOne(connection, component, account, key, *value);
+            else removeOne(connection, component, account, key);
+        }
+        const std::int64_t after = count();
+        if (after > keysMax && after > before) throw TooMany{};
+    };
+    try {
+        co_await database_.write(std::move(work));
+    } catch (const TooMany&) {
+        co_return false;
+    }
+    co_return true;
+}
+
 Task<bool> KeyedStore::remove(AccountId account, std::string key) {
     auto work = [component = component_, account, key = std::move(key)](SqlConnection& connection) {
-        return connection.run(
-                   "DELETE FROM keyed WHERE account = ?1 AND component = ?2 AND name = ?3",
-                   {account, component, key}) != 0;
+        return removeOne(connection, component, account, key);
     };
     return database_.write(std::move(work));
 }

@@ -32,6 +32,10 @@ public:
     Task<void> put(AccountId account, std::string key, std::string value);
     // All or none.
     Task<void> putAll(AccountId account, Values values);
+    // Puts what has a value and removes what has none, all or nothing: false, and nothing is
+    // changed, when the account would have more than `keysMax` keys.
+    using Changes = std::vector<std::pair<std::string, std::optional<std::string>>>;
+    Task<bool> change(AccountId account, Changes changes, std::int64_t keysMax);
     // False when there was nothing.
     Task<bool> remove(AccountId account, std::string key);
 

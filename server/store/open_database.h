@@ -30,8 +30,8 @@ struct DatabaseSettings {
     Sync sync = Sync::Full;
 
     // How long patient work may wait for company, and for how much of it.
-    Duration linger = std::chrono::milliseconds{1};
-    std::size_t lingerRows = 256;
+    Duration linger = std::chrono::milliseconds{5};
+    std::size_t lingerRows = 1024;
     // What may wait for the writer, and for the readers. More is refused with StoreUnavailable.
     std::size_t queueRowsMax = 65536;
     std::size_t queueBytesMax = std::size_t{64} << 20;

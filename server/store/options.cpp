@@ -16,7 +16,7 @@ const Option<std::string> databaseLocation{
 
 const Option<Duration> databaseLinger{
     .key = "database.group_commit_linger",
-    .fallback = std::chrono::milliseconds{1},
+    .fallback = std::chrono::milliseconds{5},
     .range = {Duration{0}, std::chrono::milliseconds{100}},
     .help =
         "How long a message may wait for others, so that one sync of the disk serves them all. "

@@ -6,6 +6,7 @@
 #include "route/server.h"
 #include "route/session.h"
 #include "route/shard.h"
+#include "store/stores.h"
 #include "stream/client_login.h"
 #include "stream/client_stream.h"
 #include "stream/client_streams.h"
@@ -103,6 +104,8 @@ void ClientStream::bindTo(Account& account, std::string_view wanted, StanzaPtr r
     request->result(*answer)->write(output(), ns::client);
     wantFlush();
     begin(session);
+    Executor& executor = shard().executor();
+    shard().server().stores().accounts.noteLogin(executor, account.id(), executor.wallNow());
 
     SessionEvent event{session};
     host_->services().sessionBound.run(event);
@@ -210,6 +213,8 @@ void ClientStream::resumeWhenSafe(const Jid& full, const std::string& smId, std:
     session->resend();
     SessionEvent event{*session};
     host_->services().sessionResumed.run(event);
+    // While it was away, older messages stayed in the log.
+    if (session->takesMessages()) session->account().deliverPending(*session);
     proceed();
 }
 

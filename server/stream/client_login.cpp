@@ -269,9 +269,10 @@ void ClientLogin::fail(sasl::Condition condition, std::string_view text) {
     stream_.wantFlush();
 
     Shard& shard = stream_.shard();
-    if (condition == sasl::Condition::NotAuthorized) {
-        // Before the client has said who it is there is nobody.
-        const auto account = username_.empty() ? std::nullopt : Jid::make(username_, setup_.domain);
+    // Before the client has said who it is no password was tried: some begin with a channel binding that
+    // does not fit, and find out what does by failing.
+    if (condition == sasl::Condition::NotAuthorized && !username_.empty()) {
+        const auto account = Jid::make(username_, setup_.domain);
         shard.server().loginLimiter().failed(networkOf(stream_.peerAddress()),
                                              account ? account->text() : std::string{},
                                              shard.executor().now());
@@ -284,6 +285,16 @@ void ClientLogin::fail(sasl::Condition condition, std::string_view text) {
 }
 
 // ---- requests before login
+
+namespace {
+
+// So that what a handler throws at once is a failed task as well.
+Task<Reply> askHandler(const StreamIqHandler& handler, const StreamFacts& stream, StanzaPtr stanza) {
+    auto reply = co_await handler(stream, stanza);
+    co_return reply;
+}
+
+}  // namespace
 
 void ClientLogin::receiveIq(Document element) {
     auto problem = Stanza::Problem::None;
@@ -299,7 +310,7 @@ void ClientLogin::receiveIq(Document element) {
         return;
     }
     stream_.hold();
-    start(handler->second(stream_, stanza),
+    start(askHandler(handler->second, stream_, stanza),
           [self = shared_from_this(), stanza, services = stream_.host().sharedServices()](
               std::optional<Reply> reply, std::exception_ptr failure) {
               if (self->isOver()) return;

@@ -301,6 +301,14 @@ void ClientStream::end(const StreamError& error) {
     over(toText(error.condition), false);
 }
 
+void ClientStream::stopReading() {
+    hold();
+    rateTimer_ = {};
+    transport_->pauseReading();
+}
+
+void ClientStream::interrupt() { over("interrupted for the stop of the server", false); }
+
 // The stream is no more; the session decides what becomes of it. `cleanly`: the client has closed it.
 void ClientStream::over(std::string_view reason, bool cleanly) {
     if (phase_ == Phase::Over) return;

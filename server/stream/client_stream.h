@@ -37,6 +37,8 @@ public:
     std::string_view streamNs() const override;
     std::size_t unsentBytes() const override { return transport_->unsentBytes(); }
     void end(const StreamError& error) override;
+    void stopReading() override;
+    void interrupt() override;
 
     // StreamFacts: what plugins see of it.
     Host& host() const override { return *host_; }

@@ -1,4 +1,8 @@
-"""Servers for the tests of the command-line client: a real one, and bad ones."""
+"""Servers for the tests of the command-line client: a real one, and bad ones.
+
+The real one is Epode's (see the class Epode), or with EPODE_TEST_SERVER=prosody Debian's Prosody, or the
+one that EPODE_TEST_HOST and others name (see the class Given). EPODE_TEST_TRACE=1 shows its log.
+"""
 
 import os
 import pwd
@@ -33,6 +37,24 @@ VirtualHost "{domain}"
 """
 
 
+EPODE = """
+[host."{domain}"]
+tls.certificate = "{folder}/certs/server.pem"
+
+[listen]
+addresses = ["127.0.0.1"]
+starttls_port = {port}
+tls_port = {direct}
+
+[registration]
+enabled = true
+per_address_max = 0
+
+[login]
+address_burst = 100000
+"""
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -43,18 +65,22 @@ class Absent(Exception):
     """There is no server to test against."""
 
 
+def kind():
+    return os.environ.get("EPODE_TEST_SERVER", "epode")
+
+
 def check_present():
-    if "EPODE_TEST_HOST" not in os.environ and not shutil.which("prosody"):
+    if "EPODE_TEST_HOST" not in os.environ and kind() == "prosody" and not shutil.which("prosody"):
         raise Absent("prosody is not installed, and EPODE_TEST_HOST names no other server")
 
 
-class Prosody:
-    """Debian's prosody on loopback ports, in a folder of its own."""
+class Started:
+    """A server on loopback ports, in a folder of its own."""
 
     host = "127.0.0.1"
     domain = "localhost"
 
-    def __init__(self, modules='"smacks";'):
+    def __init__(self):
         self.port, self.direct_port = free_port(), free_port()
         self.folder = tempfile.mkdtemp(prefix="epode-cli-")
         os.makedirs(self.folder + "/certs")
@@ -65,25 +91,13 @@ class Prosody:
              "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
              "-keyout", self.folder + "/certs/key.pem", "-out", self.certificate],
             check=True, capture_output=True)
-        config = self.folder + "/prosody.cfg.lua"
-        with open(config, "w") as file:
-            file.write(PROSODY.format(folder=self.folder, port=self.port, more=modules,
-                                      direct=self.direct_port, domain=self.domain))
-        command = ["prosody", "--config", config, "-F"]
-        if os.getuid() == 0:
-            user = pwd.getpwnam("prosody")
-            for folder, _, files in os.walk(self.folder):
-                os.chown(folder, user.pw_uid, user.pw_gid)
-                for name in files:
-                    os.chown(os.path.join(folder, name), user.pw_uid, user.pw_gid)
-            os.chmod(self.folder, 0o755)
-            command = ["setpriv", "--reuid=prosody", "--regid=prosody", "--clear-groups"] + command
-        self.command = command
+        self.command = self.prepare()
         self.run()
 
     def run(self):
-        self.process = subprocess.Popen(self.command, cwd=self.folder, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
+        with open(self.folder + "/output.log", "ab") as log:
+            self.process = subprocess.Popen(self.command, cwd=self.folder, stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log)
         self._await(self.port)
         self._await(self.direct_port)
 
@@ -95,17 +109,70 @@ class Prosody:
                 return
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
-                    with open(self.folder + "/prosody.log") as log:
-                        raise RuntimeError("prosody did not start:\n" + log.read())
+                    with open(self.log) as log:
+                        raise RuntimeError("the server did not start:\n" + log.read())
                 time.sleep(0.05)
 
     def shut_down(self):
         self.process.terminate()
         self.process.wait()
 
+    def crash(self):
+        self.process.kill()
+        self.process.wait()
+
     def stop(self):
         self.shut_down()
+        if os.environ.get("EPODE_TEST_TRACE"):
+            with open(self.log, errors="replace") as log:
+                print(log.read())
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Epode(Started):
+    """The server of this tree: $EPODE_SERVER, or bin/epoded of the build."""
+
+    def prepare(self):
+        build = os.environ.get("EPODE_BUILD", os.path.join(os.path.dirname(__file__), "../../build"))
+        server = os.path.abspath(os.environ.get("EPODE_SERVER", os.path.join(build, "bin/epoded")))
+        if not os.access(server, os.X_OK):
+            raise RuntimeError("there is no server at %s; build it, or set EPODE_SERVER or "
+                               "EPODE_TEST_SERVER=prosody" % server)
+        self.log = self.folder + "/output.log"
+        with open(self.folder + "/certs/server.pem", "w") as out:
+            for part in ("cert.pem", "key.pem"):
+                with open(self.folder + "/certs/" + part) as file:
+                    out.write(file.read())
+        config = self.folder + "/epode.toml"
+        with open(config, "w") as file:
+            file.write(EPODE.format(folder=self.folder, port=self.port, direct=self.direct_port,
+                                    domain=self.domain))
+        return [server, "--config", config, "--data", self.folder + "/data"]
+
+
+class Prosody(Started):
+    """Debian's prosody."""
+
+    def __init__(self, modules='"smacks";'):
+        self.modules = modules
+        super().__init__()
+
+    def prepare(self):
+        self.log = self.folder + "/prosody.log"
+        config = self.folder + "/prosody.cfg.lua"
+        with open(config, "w") as file:
+            file.write(PROSODY.format(folder=self.folder, port=self.port, more=self.modules,
+                                      direct=self.direct_port, domain=self.domain))
+        command = ["prosody", "--config", config, "-F"]
+        if os.getuid() == 0:
+            user = pwd.getpwnam("prosody")
+            for folder, _, files in os.walk(self.folder):
+                os.chown(folder, user.pw_uid, user.pw_gid)
+                for name in files:
+                    os.chown(os.path.join(folder, name), user.pw_uid, user.pw_gid)
+            os.chmod(self.folder, 0o755)
+            command = ["setpriv", "--reuid=prosody", "--regid=prosody", "--clear-groups"] + command
+        return command
 
 
 class Given:
@@ -130,8 +197,13 @@ class Given:
         pass
 
 
+def start_own():
+    """One that a test may stop and start."""
+    return {"epode": Epode, "prosody": Prosody}[kind()]()
+
+
 def start_server():
-    return Given() if "EPODE_TEST_HOST" in os.environ else Prosody()
+    return Given() if "EPODE_TEST_HOST" in os.environ else start_own()
 
 
 class Listener:

@@ -155,6 +155,9 @@ async def archive():
 async def ping():
     romeo, juliet = await both(plugins=("xep_0030", "xep_0199"))
     assert await romeo["xep_0199"].ping(support.DOMAIN, timeout=support.PATIENCE) >= 0
+    # A request reaches only a resource whose presence its sender may see (RFC 6121, 8.5.3.1).
+    juliet.send_presence(pto=romeo.boundjid.full)
+    await romeo.presence_from(juliet.boundjid.full, "available")
     assert await romeo["xep_0199"].ping(juliet.boundjid.full, timeout=support.PATIENCE) >= 0
     await romeo.gone()
     await juliet.gone()

@@ -17,7 +17,7 @@ BELOW = {
     "core": [],
     "net": ["core"],
     "store": ["core"],
-    "route": ["core", "store"],
+    "route": ["core", "net", "store"],
     "stream": ["core", "net", "store", "route"],
     "plugin": ["core", "net", "store", "route", "stream"],
     "control": ["core", "net", "store", "route", "stream", "plugin"],

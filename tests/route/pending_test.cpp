@@ -1,120 +1,194 @@
-// Which messages of a log wait, by the bookkeeping alone.
+// What no client has yet: pure bookkeeping.
 #include "route/pending.h"
 
 #include "tests/support/catch.h"
 
-using namespace epode;
+using epode::Pending;
 
 namespace {
 
 using Stamp = std::optional<std::int64_t>;
 
+// Reads all that waits, as a log that holds `stamps` gives it; returns what is to be given out.
+std::vector<std::int64_t> readAll(Pending& pending, std::vector<std::int64_t> stamps) {
+    std::vector<std::int64_t> given;
+    pending.beginReading();
+    const auto first = pending.firstWaiting();
+    if (!first) return given;
+    for (const auto stamp : stamps) {
+        if (stamp < *first || !pending.isWaiting(stamp)) continue;
+        pending.take(stamp);
+        given.push_back(stamp);
+    }
+    pending.passed(*first, stamps.empty() ? *first : stamps.back());
+    return given;
+}
+
+using Given = std::vector<std::int64_t>;
+
 }  // namespace
 
-TEST_CASE("the position follows what clients have acknowledged, in the order of the log") {
-    Pending pending{100, 100, false};
-    CHECK(pending.position() == 100);
-    for (const auto stamp : {101, 102, 103}) pending.stored(stamp, 1);
-    CHECK(pending.position() == 100);
-    pending.acknowledged(102);
-    CHECK(pending.position() == 100);
-    CHECK(pending.isDelivered(102));
-    pending.acknowledged(101);
-    CHECK(pending.position() == 102);
-    pending.acknowledged(103);
-    CHECK(pending.position() == 103);
-    CHECK(pending.deliveredBeyond().empty());
-    CHECK(pending.waitingFrom() == Stamp{});
+TEST_CASE("an account without messages has nothing waiting") {
+    Pending pending{{}};
+    CHECK(pending.firstWaiting() == Stamp{});
+    CHECK(pending.waiting() == 0);
+    CHECK(pending.position() == 0);
 }
 
-TEST_CASE("what nobody was there for waits") {
-    Pending pending{100, 100, false};
-    pending.stored(101, 0);
-    pending.stored(102, 1);
-    pending.done(103);
-    pending.acknowledged(102);
-    CHECK(pending.waitingFrom() == Stamp{101});
-    CHECK(pending.position() == 100);
-    CHECK(pending.isDelivered(102));
-    CHECK(!pending.isDelivered(101));
+TEST_CASE("the position follows what clients acknowledge, in whatever order they do") {
+    Pending pending{{.position = 10}};
+    pending.gave(11, 1, true);
+    pending.gave(12, 1, true);
+    pending.gave(13, 1, true);
+    CHECK(pending.position() == 10);
+    pending.acknowledged(12);
+    CHECK(pending.position() == 10);
+    pending.acknowledged(11);
+    CHECK(pending.position() == 12);
+    pending.acknowledged(13);
+    CHECK(pending.position() == 13);
+    pending.acknowledged(13);
+    pending.acknowledged(99);
+    CHECK(pending.position() == 13);
 }
 
-TEST_CASE("one client's acknowledgement is enough, and waiting begins when the last has left") {
-    Pending pending{100, 100, false};
-    pending.stored(101, 2);
-    pending.stored(102, 2);
-    CHECK(!pending.returned(101));
-    pending.acknowledged(101);
-    CHECK(!pending.returned(101));
-    CHECK(!pending.returned(102));
-    CHECK(pending.returned(102));
-    CHECK(!pending.returned(102));
-    CHECK(pending.waitingFrom() == Stamp{102});
-    CHECK(pending.position() == 101);
+TEST_CASE("what needs no delivery moves the position, but not past what does") {
+    Pending pending{{}};
+    pending.skip(5);
+    CHECK(pending.position() == 5);
+    pending.keep(6, true);
+    pending.skip(7);
+    CHECK(pending.position() == 5);
 }
 
-TEST_CASE("reading gives out what waited, and keeps what begins to wait meanwhile") {
-    Pending pending{100, 110, true};
-    pending.stored(111, 1);
-    CHECK(pending.startReading() == 101);
-    CHECK(pending.waitingFrom() == Stamp{101});
-    pending.readUntil(105, true);
-    CHECK(pending.waitingFrom() == Stamp{106});
-    CHECK(pending.returned(111));
-    pending.readUntil(110, false);
-    CHECK(pending.waitingFrom() == Stamp{111});
-    pending.stopReading();
-    CHECK(pending.waitingFrom() == Stamp{111});
-    CHECK(pending.position() == 110);
+TEST_CASE("one acknowledgement of several clients is enough") {
+    Pending pending{{}};
+    pending.gave(1, 2, true);
+    pending.acknowledged(1);
+    CHECK_FALSE(pending.returned(1));
+    CHECK(pending.firstWaiting() == Stamp{});
 }
 
-TEST_CASE("reading that is given up leaves the rest waiting") {
-    Pending pending{100, 110, true};
-    pending.startReading();
-    pending.readUntil(105, true);
-    pending.stopReading();
-    CHECK(pending.waitingFrom() == Stamp{106});
-    CHECK(pending.startReading() == 106);
+TEST_CASE("a message waits when the last client has ended without it") {
+    Pending pending{{}};
+    pending.gave(1, 2, true);
+    CHECK_FALSE(pending.returned(1));
+    CHECK(pending.firstWaiting() == Stamp{});
+    CHECK(pending.returned(1));
+    CHECK(pending.firstWaiting() == Stamp{1});
+    CHECK(pending.position() == 0);
 }
 
-TEST_CASE("what is acknowledged while it is read is not given out again") {
-    Pending pending{100, 103, true};
-    for (const auto stamp : {101, 102}) pending.stored(stamp, 1);  // restored with a session
-    pending.startReading();
-    pending.acknowledged(101);
-    pending.acknowledged(102);
-    CHECK(pending.isDelivered(101));
-    CHECK(pending.isDelivered(102));
-    CHECK(!pending.isDelivered(103));
-    pending.readUntil(103, false);
-    pending.stopReading();
-    CHECK(pending.position() == 103);
-    CHECK(pending.deliveredBeyond().empty());
+TEST_CASE("a returned message alone is given out again, not the acknowledged ones behind it") {
+    Pending pending{{}};
+    pending.gave(1, 1, true);
+    pending.gave(2, 1, true);
+    pending.gave(3, 1, true);
+    pending.acknowledged(2);
+    pending.returned(1);
+    CHECK(readAll(pending, {1, 2, 3}) == Given{1});
+    CHECK(pending.firstWaiting() == Stamp{});
 }
 
-TEST_CASE("a client that reads a part of the archive has that part, and no more") {
-    Pending pending{100, 110, true};
-    pending.fetched(105);
-    CHECK(pending.waitingFrom() == Stamp{106});
-    CHECK(pending.position() == 105);
-    CHECK(pending.isDelivered(105));
-    CHECK(!pending.isDelivered(106));
-    pending.fetched(110);
-    CHECK(pending.waitingFrom() == Stamp{});
-    CHECK(pending.position() == 110);
+TEST_CASE("a message that is returned while others are read waits for the next reading") {
+    Pending pending{{}};
+    pending.gave(1, 1, true);
+    pending.keep(2, true);
+    pending.beginReading();
+    const auto first = *pending.firstWaiting();
+    pending.returned(1);
+    pending.keep(3, true);
+    REQUIRE(pending.isWaiting(2));
+    pending.take(2);
+    pending.passed(first, 3);
+    CHECK(pending.firstWaiting() == Stamp{1});
+    CHECK(readAll(pending, {1, 2, 3}) == Given{1, 3});
+}
 
-    Pending reading{100, 110, true};
-    reading.startReading();
-    reading.fetched(105);
-    CHECK(reading.waitingFrom() == Stamp{106});
-    reading.stopReading();
-    CHECK(reading.waitingFrom() == Stamp{106});
+TEST_CASE("what the log does not have does not wait for ever") {
+    Pending pending{{}};
+    pending.keep(1, true);
+    pending.keep(2, true);
+    CHECK(readAll(pending, {2}) == Given{2});
+    pending.keep(3, true);
+    pending.forget(3);
+    CHECK(pending.firstWaiting() == Stamp{});
+}
+
+TEST_CASE("what waited before the account was loaded is given out, but for what a session has") {
+    Pending pending{{.position = 10, .first = 11, .last = 14, .count = 3}};
+    CHECK(pending.waiting() == 3);
+    pending.gave(12, 1, true);  // by a restored session
+    CHECK(pending.firstWaiting() == Stamp{11});
+    CHECK(pending.position() == 10);
+    CHECK(readAll(pending, {11, 12, 14}) == Given{11, 14});
+    CHECK(pending.waiting() == 0);
+    CHECK(pending.position() == 11);
+    pending.acknowledged(12);
+    CHECK(pending.position() == 14);
+}
+
+TEST_CASE("a span is read page by page") {
+    Pending pending{{.position = 0, .first = 1, .last = 9, .count = 9}};
+    pending.beginReading();
+    pending.passed(1, 4);
+    CHECK(pending.firstWaiting() == Stamp{5});
+    CHECK_FALSE(pending.isWaiting(4));
+    CHECK(pending.isWaiting(5));
+    pending.passed(5, 9);
+    CHECK(pending.firstWaiting() == Stamp{});
+}
+
+TEST_CASE("what a client reads in the archive waits no longer") {
+    SECTION("a page that begins before it") {
+        Pending pending{{.position = 10, .first = 11, .last = 20, .count = 5}};
+        pending.fetched(3, 15);
+        CHECK(pending.firstWaiting() == Stamp{16});
+        pending.fetched(16, 99);
+        CHECK(pending.firstWaiting() == Stamp{});
+        CHECK(pending.waiting() == 0);
+    }
+    SECTION("the last page") {
+        Pending pending{{.position = 10, .first = 11, .last = 20, .count = 5}};
+        pending.fetched(18, 99);
+        CHECK(pending.isWaiting(17));
+        CHECK_FALSE(pending.isWaiting(18));
+        pending.fetched(1, 17);
+        CHECK(pending.firstWaiting() == Stamp{});
+    }
+    SECTION("a page with a gap before it leaves the gap") {
+        Pending pending{{}};
+        pending.keep(1, true);
+        pending.keep(2, true);
+        pending.gave(3, 1, true);
+        pending.fetched(2, 3);
+        CHECK(pending.firstWaiting() == Stamp{1});
+        CHECK_FALSE(pending.isWaiting(2));
+        CHECK_FALSE(pending.returned(3));
+    }
+    SECTION("a page that was read before anything waited") {
+        Pending pending{{.position = 10, .first = 11, .last = 20, .count = 5}};
+        pending.fetched(1, 5);
+        CHECK(pending.firstWaiting() == Stamp{11});
+    }
+}
+
+TEST_CASE("what is not in the archive waits, however much of that is read") {
+    Pending pending{{.position = 10, .first = 11, .last = 20, .count = 5, .isAllArchived = false}};
+    pending.keep(21, false);
+    pending.keep(22, true);
+    pending.gave(23, 1, false);
+    pending.fetched(1, 99);
+    CHECK(pending.isWaiting(11));
+    CHECK(pending.isWaiting(21));
+    CHECK_FALSE(pending.isWaiting(22));
+    CHECK(pending.returned(23));
 }
 
 TEST_CASE("the position never goes back") {
-    Pending pending{100, 100, false};
-    pending.done(105);
-    CHECK(pending.position() == 105);
-    pending.stored(103, 0);
-    CHECK(pending.position() == 105);
+    Pending pending{{.position = 10}};
+    pending.skip(20);
+    REQUIRE(pending.position() == 20);
+    pending.keep(15, true);
+    CHECK(pending.position() == 20);
 }

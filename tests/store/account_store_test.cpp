@@ -112,6 +112,20 @@ TEST_CASE("the times of the last login and activity are kept") {
     });
 }
 
+TEST_CASE("what is stored between the halves of a removal is erased by the second") {
+    overAllDatabases([](Setup& setup) {
+        auto& stores = setup.stores();
+        KeyedStore keyed{setup.database(), "vcard"};
+        const auto account = *setup.await(stores.accounts.create(juliet, {}, day));
+        CHECK_FALSE(setup.await(stores.accounts.beginRemoval(romeo)));
+        CHECK(setup.await(stores.accounts.beginRemoval(juliet)) == account);
+        CHECK_FALSE(setup.await(stores.accounts.find(juliet)));
+        setup.await(keyed.put(account, "vcard", "<vCard/>"));
+        setup.await(stores.accounts.finishRemoval(account));
+        CHECK_FALSE(setup.await(keyed.get(account, "vcard")));
+    });
+}
+
 TEST_CASE("a removed account leaves nothing behind and its number is not used again") {
     overAllDatabases([](Setup& setup) {
         auto& stores = setup.stores();
@@ -121,7 +135,8 @@ TEST_CASE("a removed account leaves nothing behind and its number is not used ag
             setup.await(stores.rosters.put(account, {.jid = romeo}));
             setup.await(stores.rosters.putRequest(account, {romeo, "<presence/>"}, day));
             setup.await(stores.archive.setPreferences(account, {.always = {romeo}}));
-            setup.await(stores.sessions.saveAll({{"id", account, "balcony", day, "state"}}));
+            const SavedSession session{.id = "id", .account = account, .resource = "balcony"};
+            setup.await(stores.sessions.saveAll({session}));
             stores.archive.setDelivered(setup.executor, account, day, {});
             for (int n = 0; n < 5; ++n) {
                 ArchiveEntry entry{Uuid::at(day + std::chrono::milliseconds{n}), {}, "<message/>"};

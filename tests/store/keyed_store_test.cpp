@@ -7,7 +7,6 @@ using namespace epode;
 namespace {
 constexpr AccountId juliet = 1;
 constexpr AccountId romeo = 2;
-const WallTime day = fromMilliseconds(1'790'000'000'000);
 }  // namespace
 
 TEST_CASE("a value is found by its owner, component and key alone") {
@@ -46,38 +45,28 @@ TEST_CASE("values are put together and listed by prefix") {
     });
 }
 
-TEST_CASE("saved sessions are taken once, without those that have expired") {
-    overAllDatabases([](Setup& setup) {
-        auto& sessions = setup.stores().sessions;
-        const std::string state{"h=5\0<message/>", 14};
-        setup.await(sessions.saveAll({{"of before", juliet, "old", day, "gone"}}));
-        setup.await(
-            sessions.saveAll({{"b", juliet, "balcony", day + std::chrono::seconds{9}, state},
-                              {"a", romeo, "", day + std::chrono::seconds{9}, ""},
-                              {"c", romeo, "late", day, "expired"}}));
-        const auto taken = setup.await(sessions.takeAll(day));
-        REQUIRE(taken.size() == 2);
-        CHECK(taken[0].id == "a");
-        CHECK(taken[0].account == romeo);
-        CHECK(taken[0].state.empty());
-        CHECK(taken[1].id == "b");
-        CHECK(taken[1].resource == "balcony");
-        CHECK(taken[1].state == state);
-        CHECK(taken[1].expires == day + std::chrono::seconds{9});
-        CHECK(setup.await(sessions.takeAll(day)).empty());
-    });
-}
-
-TEST_CASE("each node takes the sessions that it has saved") {
+TEST_CASE("changes are made all or none, and never beyond the number of keys that is allowed") {
     overAllDatabases([](Setup& setup) {
         setup.stores();
-        SessionStore one{setup.database(), "one"};
-        SessionStore two{setup.database(), "two"};
-        const WallTime later = day + std::chrono::seconds{1};
-        setup.await(one.saveAll({{"id", juliet, "balcony", later, "1"}}));
-        setup.await(two.saveAll({{"id", juliet, "orchard", later, "2"}}));
-        CHECK(setup.await(one.takeAll(day)).at(0).state == "1");
-        CHECK(setup.await(one.takeAll(day)).empty());
-        CHECK(setup.await(two.takeAll(day)).at(0).state == "2");
+        KeyedStore store{setup.database(), "private"};
+        KeyedStore other{setup.database(), "vcard"};
+        setup.await(other.put(juliet, "card", "does not count"));
+        setup.await(store.put(romeo, "a", "does not count either"));
+        const auto change = [&](KeyedStore::Changes changes, std::int64_t keysMax) {
+            return setup.await(store.change(juliet, std::move(changes), keysMax));
+        };
+        CHECK_FALSE(change({{"a", "1"}, {"b", "2"}, {"c", "3"}}, 2));
+        CHECK(setup.await(store.list(juliet, "")).empty());
+        CHECK(change({{"a", "1"}, {"b", ""}}, 2));
+        CHECK_FALSE(change({{"a", "other"}, {"c", "3"}}, 2));
+        CHECK(setup.await(store.get(juliet, "a")) == "1");
+        CHECK(change({{"a", std::nullopt}, {"c", "3"}, {"d", std::nullopt}}, 2));
+        CHECK(setup.await(store.list(juliet, "")) == KeyedStore::Values{{"b", ""}, {"c", "3"}});
+        // Who has more than is allowed by now may still change what there is.
+        CHECK(change({{"b", "2"}}, 1));
+        CHECK_FALSE(change({{"d", "4"}}, 1));
+        CHECK(change({{"b", std::nullopt}}, 0));
+        CHECK(setup.await(store.list(juliet, "")) == KeyedStore::Values{{"c", "3"}});
+        CHECK(setup.await(store.get(romeo, "a")).has_value());
     });
 }

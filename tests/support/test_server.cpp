@@ -50,10 +50,15 @@ TestClient::TestClient(TestServer& server, SimLinkSettings settings, bool direct
 TestClient::~TestClient() = default;
 
 TestClient& TestClient::send(std::string_view bytes) {
+    sendSoon(bytes);
+    server_.run();
+    return *this;
+}
+
+TestClient& TestClient::sendSoon(std::string_view bytes) {
     server_.clientExecutor_->post([this, text = std::string{bytes}] {
         if (!isClosed_) transport_->send(text);
     });
-    server_.run();
     return *this;
 }
 
@@ -244,6 +249,11 @@ TestClient& TestServer::login(std::string_view full, bool available) {
     if (available) client.available();
     client.forget();
     return client;
+}
+
+void TestServer::rewire() {
+    plugins_.wire(*server_, *settings_);
+    run();
 }
 
 void TestServer::restart() {

@@ -34,6 +34,8 @@ public:
 
     // Bytes, and the server's turns until nothing happens any more.
     TestClient& send(std::string_view bytes);
+    // The same without the server's turns: what several clients do at the same time.
+    TestClient& sendSoon(std::string_view bytes);
     TestClient& sendHeader(std::string_view to = "capulet.example");
     TestClient& sendHeader(std::string_view to, std::string_view furtherAttributes);
 
@@ -125,6 +127,8 @@ public:
     template <typename T>
     T wait(Task<T> task);
 
+    // Plugins are made anew, as by a reload.
+    void rewire();
     // An orderly stop and start, or a crash: connections end, the database stays.
     void restart();
     void crash();
