@@ -54,7 +54,7 @@ void Pending::fetched(std::int64_t first, std::int64_t last) {
 void Pending::noteDelivered(std::int64_t stamp) {
     constexpr std::size_t beyondMax = 10000;
     const auto first = firstUndelivered();
-    if (first && stamp > *first && beyond_.size() < beyondMax) beyond_.insert(stamp);
+    if (first && stamp >= *first && beyond_.size() < beyondMax) beyond_.insert(stamp);
 }
 
 bool Pending::isWaiting(std::int64_t stamp) const {
