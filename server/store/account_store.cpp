@@ -199,7 +199,9 @@ Task<void> AccountStore::finishRemovals() {
         return accounts;
     };
     auto accounts = co_await database_.read(std::move(work));
-    for (const AccountId account : accounts) co_await finishRemoval(account);
+    for (const AccountId account : accounts) {
+        co_await finishRemoval(account);
+    }
 }
 
 Task<void> AccountStore::finishRemoval(AccountId account) {
