@@ -52,9 +52,10 @@ void Pending::fetched(std::int64_t first, std::int64_t last) {
 
 // Bounded: what is forgotten here comes once more after a restart.
 void Pending::noteDelivered(std::int64_t stamp) {
+    if (stored_ && stored_->first == stamp && ++stored_->first > stored_->last) stored_.reset();
     constexpr std::size_t beyondMax = 10000;
     const auto first = firstUndelivered();
-    if (first && stamp >= *first && beyond_.size() < beyondMax) beyond_.insert(stamp);
+    if (first && stamp > *first && beyond_.size() < beyondMax) beyond_.insert(stamp);
 }
 
 bool Pending::isWaiting(std::int64_t stamp) const {
