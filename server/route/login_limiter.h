@@ -15,8 +15,8 @@ namespace epode {
 
 std::vector<OptionRef> loginOptions();
 
-// Buckets of failures: each may fail `burst` times at once, then once per `refill`. `address` is what
-// counts as one stranger, in whatever form. Thread-safe.
+// Buckets of failures: each may fail `burst` times at once, then once per `refill`. `address` is
+// what counts as one stranger, in whatever form. Thread-safe.
 class LoginLimiter {
 public:
     explicit LoginLimiter(const Settings& settings);
