@@ -13,6 +13,7 @@
 #include "store/stores.h"
 #include "store/archive_store.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -57,7 +58,12 @@ public:
     // Of a restored session: what another client had acknowledged before the restart.
     const std::set<std::int64_t>& deliveredBeyond() const { return pending_.deliveredBeyond(); }
     void noteDelivered(std::int64_t stamp) { pending_.noteDelivered(stamp); }
-    void noteOut(std::int64_t stamp) { pending_.gave(stamp, 1, false); }  // a restored session will give it
+    // A restored session will give it, or give it back. It may be later than all that is in the log:
+    // what could not be stored is there as well.
+    void noteOut(std::int64_t stamp) {
+        lastStamp_ = std::max(lastStamp_, stamp);
+        pending_.gave(stamp, 1, false);
+    }
     // A client has read its archive from the first to the last of these stamps.
     void fetched(std::int64_t first, std::int64_t last);
     // Writes what clients have not acknowledged to the log: they may not come back.

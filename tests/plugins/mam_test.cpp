@@ -455,6 +455,23 @@ TEST_CASE("a thousand messages of the same millisecond have a thousand stamps, i
     CHECK(std::set<std::string>(stamps.begin(), stamps.end()).size() == 1000);
 }
 
+TEST_CASE("who asks behind a message that he got a moment ago is not told that it is unknown") {
+    TestServer server;
+    auto& balcony = server.login(juliet + "/balcony");
+    auto& orchard = server.login(romeo + "/orchard");
+    balcony.forget();
+    server.database().setDelay(std::chrono::milliseconds{20});
+    orchard.send(chat(juliet, "one"));
+    const auto id = stanzaId(balcony.next());
+    REQUIRE(id != "");
+    balcony.send("<iq type='set' id='x'>" + query(set("<after>" + id + "</after>")) + "</iq>");
+    balcony.send("<iq type='get' id='y'><metadata xmlns='urn:xmpp:mam:2'/></iq>");
+    CHECK(balcony.next() == "");
+    server.advance(seconds{1});
+    CHECK(balcony.next().find("<fin xmlns='urn:xmpp:mam:2' complete='true'>") != std::string::npos);
+    CHECK(balcony.next().find("<start id='" + id) != std::string::npos);
+}
+
 // ---- preferences
 
 TEST_CASE("preferences say whose messages are archived") {

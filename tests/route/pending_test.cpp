@@ -128,6 +128,38 @@ TEST_CASE("what waited before the account was loaded is given out, but for what 
     CHECK(pending.position() == 14);
 }
 
+TEST_CASE("what a restored session had, and its client has acknowledged, is not found waiting") {
+    Pending pending{{.position = 10, .first = 11, .last = 14, .count = 4}};
+    for (const std::int64_t stamp : {11, 12, 13}) pending.gave(stamp, 1, false);
+    SECTION("in order") {
+        pending.acknowledged(11);
+        pending.acknowledged(12);
+        CHECK(readAll(pending, {11, 12, 13, 14}) == Given{14});
+    }
+    SECTION("before the restart") {
+        pending.noteDelivered(11);
+        pending.noteDelivered(12);
+        pending.acknowledged(11);
+        pending.acknowledged(12);
+        CHECK(readAll(pending, {11, 12, 13, 14}) == Given{14});
+    }
+    SECTION("out of order") {
+        pending.acknowledged(12);
+        pending.acknowledged(11);
+        CHECK(readAll(pending, {11, 12, 13, 14}) == Given{14});
+    }
+    CHECK(pending.position() == 12);
+    pending.acknowledged(13);
+    CHECK(pending.position() == 14);
+}
+
+TEST_CASE("what was delivered behind the position before a restart is not found waiting") {
+    Pending pending{{.position = 10, .first = 11, .last = 14, .count = 4}};
+    pending.noteDelivered(11);
+    pending.noteDelivered(13);
+    CHECK(readAll(pending, {11, 12, 13, 14}) == Given{12, 14});
+}
+
 TEST_CASE("a span is read page by page") {
     Pending pending{{.position = 0, .first = 1, .last = 9, .count = 9}};
     pending.beginReading();
