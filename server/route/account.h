@@ -58,8 +58,8 @@ public:
     // Of a restored session: what another client had acknowledged before the restart.
     const std::set<std::int64_t>& deliveredBeyond() const { return pending_.deliveredBeyond(); }
     void noteDelivered(std::int64_t stamp) { pending_.noteDelivered(stamp); }
-    // A restored session will give it, or give it back. It may be later than all that is in the log:
-    // what could not be stored is there as well.
+    // A restored session has it and may acknowledge it yet. It need not be in the log, if another client
+    // has acknowledged it before it was written; but its stamp is taken.
     void noteOut(std::int64_t stamp) {
         lastStamp_ = std::max(lastStamp_, stamp);
         pending_.gave(stamp, 1, false);

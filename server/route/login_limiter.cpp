@@ -1,7 +1,5 @@
 #include "route/login_limiter.h"
 
-#include "net/ip_address.h"
-
 #include <algorithm>
 
 namespace epode {
@@ -30,14 +28,6 @@ const Option<Duration> refill{
     .scope = Scope::Server,
 };
 
-// A host is usually given a /64 network of addresses.
-std::string keyOf(std::string_view address) {
-    const auto parsed = IpAddress::parse(address, 0);
-    if (!parsed) return std::string{address};
-    const auto network = parsed->network();
-    return {network.begin(), network.end()};
-}
-
 }  // namespace
 
 std::vector<OptionRef> loginOptions() { return {&addressBurst, &accountBurst, &refill}; }
@@ -53,16 +43,14 @@ void LoginLimiter::settingsChanged(const Settings& settings) {
 
 bool LoginLimiter::allows(std::string_view address, std::string_view account,
                           SteadyTime now) const {
-    const auto key = keyOf(address);
     const std::lock_guard lock{mutex_};
-    return level(addresses_, key, now) + 1 <= addressBurst_ &&
+    return level(addresses_, address, now) + 1 <= addressBurst_ &&
            level(accounts_, account, now) + 1 <= accountBurst_;
 }
 
 void LoginLimiter::failed(std::string_view address, std::string_view account, SteadyTime now) {
-    const auto key = keyOf(address);
     const std::lock_guard lock{mutex_};
-    add(addresses_, key, now);
+    add(addresses_, address, now);
     if (!account.empty()) add(accounts_, account, now);
 }
 

@@ -1,4 +1,5 @@
-// Failed logins are limited for each address and each account, so that passwords can't be tried out.
+// Failed logins are limited for each address and each account, so that passwords can't be tried
+// out.
 #pragma once
 
 #include "core/option.h"
@@ -14,8 +15,8 @@ namespace epode {
 
 std::vector<OptionRef> loginOptions();
 
-// Buckets of failures: each may fail `burst` times at once, then once per `refill`. With IPv6 a /64
-// network counts as one address. Thread-safe.
+// Buckets of failures: each may fail `burst` times at once, then once per `refill`. `address` is what
+// counts as one stranger, in whatever form. Thread-safe.
 class LoginLimiter {
 public:
     explicit LoginLimiter(const Settings& settings);

@@ -61,7 +61,7 @@ void Pending::noteDelivered(std::int64_t stamp) {
     if (stored_ && stored_->first == stamp && ++stored_->first > stored_->last) stored_.reset();
     constexpr std::size_t beyondMax = 10000;
     const auto first = firstUndelivered();
-    if (first && stamp > *first && beyond_.size() < beyondMax) beyond_.insert(stamp);
+    if (first && stamp >= *first && beyond_.size() < beyondMax) beyond_.insert(stamp);
 }
 
 bool Pending::isWaiting(std::int64_t stamp) const {

@@ -6,6 +6,7 @@
 #include "core/namespaces.h"
 #include "core/worker_pool.h"
 #include "net/certificate.h"
+#include "net/ip_address.h"
 #include "net/tls_error.h"
 #include "route/credentials.h"
 #include "route/login_limiter.h"
@@ -28,6 +29,14 @@ Counter loginFailures{"epode_login_failures_total", "Attempts to log in that fai
 std::optional<std::string> decodeMessage(std::string_view text) {
     if (text == "=") return std::string{};
     return decodeBase64(text);
+}
+
+// What counts as one address: a host is usually given a /64 network of IPv6.
+std::string networkOf(const std::string& address) {
+    const auto parsed = IpAddress::parse(address);
+    if (!parsed) return address;
+    const auto network = parsed->network();
+    return {network.begin(), network.end()};
 }
 
 std::vector<Jid> identitiesOf(const TlsInfo& tls) {
@@ -211,7 +220,7 @@ Task<void> ClientLogin::lookUp(sasl::NeedCredentials needed) {
     Shard& shard = stream_.shard();
     Server& server = shard.server();
     const auto account = Jid::make(needed.username, setup_.domain);
-    const std::string address = stream_.peerAddress();
+    const std::string address = networkOf(stream_.peerAddress());
     if (!server.loginLimiter().allows(address, account->text(), shard.executor().now())) {
         fail(sasl::Condition::TemporaryAuthFailure,
              "There were too many failed attempts; try again in some minutes.");
@@ -264,7 +273,7 @@ void ClientLogin::fail(sasl::Condition condition, std::string_view text) {
     // does not fit, and find out what does by failing.
     if (condition == sasl::Condition::NotAuthorized && !username_.empty()) {
         const auto account = Jid::make(username_, setup_.domain);
-        shard.server().loginLimiter().failed(stream_.peerAddress(),
+        shard.server().loginLimiter().failed(networkOf(stream_.peerAddress()),
                                              account ? account->text() : std::string{},
                                              shard.executor().now());
         streamLog.info("login failed", {{"account", account ? account->text() : std::string{}},

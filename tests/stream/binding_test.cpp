@@ -150,7 +150,8 @@ TEST_CASE("the session request of older clients is answered") {
     TestServer server;
     auto& client = server.login("juliet@capulet.example/balcony");
     CHECK(mismatch("<iq type='result'/>",
-                   client.ask("set", "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>")) == "");
+                   client.ask("set", "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>")) ==
+          "");
 }
 
 TEST_CASE("binding once is enough") {

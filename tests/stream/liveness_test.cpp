@@ -22,11 +22,12 @@ TEST_CASE("a silent client is pinged, and stays when it answers") {
     getsNothing(juliet);
     server.advance(20s);
     const auto ping = juliet.next();
-    CHECK(mismatch("<iq type='get' from='capulet.example'><ping xmlns='urn:xmpp:ping'/></iq>", ping) ==
-          "");
+    CHECK(mismatch("<iq type='get' from='capulet.example'><ping xmlns='urn:xmpp:ping'/></iq>",
+                   ping) == "");
     CHECK(attribute(ping, "to") == "juliet@capulet.example/balcony");
     const std::string answer = GENERATE("result", "error");
-    juliet.send("<iq type='" + answer + "' to='capulet.example' id='" + attribute(ping, "id") + "'/>");
+    juliet.send("<iq type='" + answer + "' to='capulet.example' id='" + attribute(ping, "id") +
+                "'/>");
     server.advance(45s);
     CHECK(juliet.streamError() == "");
     getsNothing(juliet);
@@ -145,7 +146,8 @@ TEST_CASE("a slow reader is bounded: its stream ends, its session when it can't 
     const auto count = [&server] {
         std::size_t sessions = 0;
         server.server().shard(0).eachAccount([&](Account& account) {
-            if (account.jid().text() == "juliet@capulet.example") sessions += account.sessions().size();
+            if (account.jid().text() == "juliet@capulet.example")
+                sessions += account.sessions().size();
         });
         return sessions;
     };

@@ -21,7 +21,9 @@ std::string resumed(std::string_view id, std::uint32_t h) {
 
 // Each sees the other's presence.
 void befriend(TestClient& one, TestClient& other) {
-    const auto bare = [](TestClient& client) { return client.jid().substr(0, client.jid().find('/')); };
+    const auto bare = [](TestClient& client) {
+        return client.jid().substr(0, client.jid().find('/'));
+    };
     for (auto* client : {&one, &other}) {
         auto& peer = client == &one ? other : one;
         client->send("<presence type='subscribe' to='" + bare(peer) + "'/>");
@@ -179,7 +181,8 @@ TEST_CASE("a session is taken over from a connection that is still open") {
     CHECK(bodies(back) == "2");
 }
 
-TEST_CASE("who is away too long has left: contacts hear of it, messages wait, requests are answered") {
+TEST_CASE(
+    "who is away too long has left: contacts hear of it, messages wait, requests are answered") {
     TestServer server{"[sm]\nresume_timeout = '60s'"};
     auto& juliet = server.login("juliet@capulet.example/balcony");
     auto& romeo = server.login("romeo@capulet.example/orchard");
@@ -189,12 +192,15 @@ TEST_CASE("who is away too long has left: contacts hear of it, messages wait, re
     juliet.cut();
     romeo.send(message("juliet@capulet.example", "2"));
     romeo.send("<iq type='get' id='q' to='juliet@capulet.example/balcony'><q xmlns='x'/></iq>");
-    romeo.send("<message type='chat' id='secret' to='juliet@capulet.example/balcony'><body>s</body>"
-               "<no-store xmlns='urn:xmpp:hints'/></message>");
-    romeo.send("<message type='groupchat' id='room' to='juliet@capulet.example/balcony'>"
-               "<body>g</body></message>");
-    romeo.send("<message type='chat' to='juliet@capulet.example/balcony'>"
-               "<composing xmlns='http://jabber.org/protocol/chatstates'/></message>");
+    romeo.send(
+        "<message type='chat' id='secret' to='juliet@capulet.example/balcony'><body>s</body>"
+        "<no-store xmlns='urn:xmpp:hints'/></message>");
+    romeo.send(
+        "<message type='groupchat' id='room' to='juliet@capulet.example/balcony'>"
+        "<body>g</body></message>");
+    romeo.send(
+        "<message type='chat' to='juliet@capulet.example/balcony'>"
+        "<composing xmlns='http://jabber.org/protocol/chatstates'/></message>");
     server.advance(59s);
     getsNothing(romeo);
     server.advance(2s);
@@ -219,7 +225,8 @@ TEST_CASE("messages of a session that has ended go to another client that is the
     auto& phone = server.login("juliet@capulet.example/phone");
     auto& romeo = server.login("romeo@capulet.example/orchard");
     enable(phone);
-    for (const auto body : {"1", "2", "3"}) romeo.send(message("juliet@capulet.example/phone", body));
+    for (const auto body : {"1", "2", "3"})
+        romeo.send(message("juliet@capulet.example/phone", body));
     phone.send(ack(1));
     auto& desk = server.login("juliet@capulet.example/desk");
     enable(desk);
@@ -357,13 +364,17 @@ TEST_CASE("a client that leaves while its resumption waits doesn't take the sess
     romeo.send(message("juliet@capulet.example", "1"));
     romeo.cut();
     gone.send(resume(id, 0));
+    tooMuch.transport().pauseReading();  // so that its end takes a while
     tooMuch.send(resume(id, 0)).send("<message>" + std::string(70'000, ' '));
     gone.cut();
-    isEndedWith(server, tooMuch, "policy-violation");
+    server.database().goOn();
+    server.advance(100ms);
     Session* session = sessionOf(server, "romeo@capulet.example/orchard");
     REQUIRE(session);
     CHECK(!session->outlet());
-    server.database().goOn();
+    tooMuch.transport().resumeReading();
+    server.run();
+    CHECK(tooMuch.streamError() == "policy-violation");
     auto& back = loggedIn(server, "romeo");
     back.send(resume(id, 0));
     gets(back, resumed(id, 1));
@@ -397,12 +408,12 @@ TEST_CASE("after a restart sessions are resumed with nothing lost or doubled") {
     gets(julietBack, resumed(julietId, 2));
     CHECK(bodies(julietBack) == "2");
     julietBack.send(message("romeo@capulet.example", "c"));
-    julietBack.send("<iq type='set' id='r'><query xmlns='jabber:iq:roster'>"
-                    "<item jid='nurse@capulet.example'/></query></iq>");
+    julietBack.send(
+        "<iq type='set' id='r'><query xmlns='jabber:iq:roster'>"
+        "<item jid='nurse@capulet.example'/></query></iq>");
     const auto pushed = julietBack.all();
-    CHECK(std::count_if(pushed.begin(), pushed.end(), [](const auto& xml) {
-              return attribute(xml, "type") == "set";
-          }) == 1);
+    CHECK(std::count_if(pushed.begin(), pushed.end(),
+                        [](const auto& xml) { return attribute(xml, "type") == "set"; }) == 1);
 
     auto& romeoBack = loggedIn(server, "romeo");
     romeoBack.send(resume(romeoId, 0));
@@ -459,6 +470,21 @@ TEST_CASE("a stop lets what clients have sent come to its end") {
     CHECK(bodies(back) == "1");
 }
 
+TEST_CASE("a stop doesn't wait for ever, and what is not stored then is not counted") {
+    TestServer server;
+    server.addAccount("juliet@capulet.example");
+    auto& romeo = server.login("romeo@capulet.example/orchard");
+    const auto id = enable(romeo);
+    romeo.send(message("juliet@capulet.example", "1"));
+    server.database().setDelay(7s);
+    romeo.send(message("juliet@capulet.example", "2"));
+    server.restart();
+    server.database().setDelay({});
+    auto& back = loggedIn(server, "romeo");
+    back.send(resume(id, 0));
+    gets(back, resumed(id, 1));
+}
+
 TEST_CASE("contacts of a session that ends with the stop are told, also when they resume") {
     TestServer server;
     auto& juliet = server.login("juliet@capulet.example/balcony");
@@ -472,7 +498,8 @@ TEST_CASE("contacts of a session that ends with the stop are told, also when the
     gets(back, "<presence type='unavailable' from='romeo@capulet.example/orchard'/>");
 }
 
-TEST_CASE("what a client acknowledged out of the account's order is not told again after a restart") {
+TEST_CASE(
+    "what a client acknowledged out of the account's order is not told again after a restart") {
     TestServer server;
     auto& phone = server.login("juliet@capulet.example/phone");
     auto& desk = server.login("juliet@capulet.example/desk");

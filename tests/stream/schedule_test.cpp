@@ -1,6 +1,7 @@
-// Clients with stream management on a bad network, and a server that is restarted and killed: hundreds
-// of random schedules, each repeatable by its seed. Whatever happens, no message that was acknowledged
-// is lost, none is stored twice, and those of one sender to one receiver keep their order.
+// Clients with stream management on a bad network, and a server that is restarted and killed:
+// hundreds of random schedules, each repeatable by its seed. Whatever happens, no message that was
+// acknowledged is lost, none is stored twice, and those of one sender to one receiver keep their
+// order.
 #include "tests/stream/conversation.h"
 
 #include "core/base64.h"
@@ -15,8 +16,8 @@ using namespace epode;
 
 namespace {
 
-// A client as they are in the field: it comes back when its connection is lost, resumes its session or
-// binds a new one, and says again what the server says it has not got.
+// A client as they are in the field: it comes back when its connection is lost, resumes its session
+// or binds a new one, and says again what the server says it has not got.
 class Person final : public TransportUser {
 public:
     Person(TestServer& server, std::string name, std::string resource, SimLinkSettings settings)
@@ -37,8 +38,8 @@ public:
 
     void says(const Person& to, bool asks) {
         if (!isOnline()) return;
-        const std::string id = name_ + "/" + resource_ + ">" + to.name() + "#" +
-                               std::to_string(++said_[to.name()]);
+        const std::string id =
+            name_ + "/" + resource_ + ">" + to.name() + "#" + std::to_string(++said_[to.name()]);
         sends(id, "<message type='chat' to='" + to.address() + "' id='" + id + "'><body>" + id +
                       "</body></message>");
         if (asks) write(std::string{request});
@@ -46,7 +47,8 @@ public:
     void asks() {
         if (!isOnline()) return;
         const std::string id = "q" + std::to_string(++questions_);
-        sends(id, "<iq type='get' id='" + id + "' to='capulet.example'><ping xmlns='urn:xmpp:ping'/></iq>");
+        sends(id, "<iq type='get' id='" + id +
+                      "' to='capulet.example'><ping xmlns='urn:xmpp:ping'/></iq>");
     }
     void loses() {
         if (link_) link_->cut();
@@ -80,8 +82,11 @@ public:
         while (!bytes.empty() && xml_) {
             switch (xml_->next(bytes)) {
                 case XmlStream::Event::NeedMore:
-                case XmlStream::Event::Header: break;
-                case XmlStream::Event::Element: take(xml_->takeElement()); break;
+                case XmlStream::Event::Header:
+                    break;
+                case XmlStream::Event::Element:
+                    take(xml_->takeElement());
+                    break;
                 case XmlStream::Event::Close:
                     phase_ = Phase::Away;
                     transport_->closeGracefully();
@@ -124,9 +129,10 @@ private:
     }
     void header() {
         xml_->restart();
-        write("<stream:stream xmlns='jabber:client' "
-              "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' "
-              "to='capulet.example'>");
+        write(
+            "<stream:stream xmlns='jabber:client' "
+            "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' "
+            "to='capulet.example'>");
     }
     void sends(const std::string& id, const std::string& xml) {
         unacknowledged_.push_back({id, xml});
@@ -178,7 +184,8 @@ private:
     }
     void manage(const Element& element) {
         const auto name = element.name();
-        const auto h = std::uint32_t(std::strtoul(std::string{element.get("h")}.c_str(), nullptr, 10));
+        const auto h =
+            std::uint32_t(std::strtoul(std::string{element.get("h")}.c_str(), nullptr, 10));
         if (name == "enabled") {
             smId_ = element.get("id");
         } else if (name == "resumed") {
@@ -257,8 +264,10 @@ public:
             link.chunkMax = below(2) ? 0 : 1 + below(200);
             return link;
         };
-        for (const auto& [name, resource] :
-             {std::pair{"juliet", "phone"}, {"romeo", "phone"}, {"nurse", "phone"}, {"nurse", "desk"}})
+        for (const auto& [name, resource] : {std::pair{"juliet", "phone"},
+                                             {"romeo", "phone"},
+                                             {"nurse", "phone"},
+                                             {"nurse", "desk"}})
             persons_.push_back(std::make_unique<Person>(server_, name, resource, settings()));
         server_.advance(3s);
     }
@@ -277,7 +286,8 @@ private:
     std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
     std::string toml() {
         return "[sm]\nrequest_every = " + std::to_string(1 + below(6)) +
-               "\nresume_timeout = '60s'\n[archive]\ndefault = '" + (below(4) ? "always" : "never") + "'";
+               "\nresume_timeout = '60s'\n[archive]\ndefault = '" +
+               (below(4) ? "always" : "never") + "'";
     }
     Person& somebody() { return *persons_[below(persons_.size())]; }
     // On the executor of the clients, as all that they do.
@@ -301,7 +311,8 @@ private:
             const bool hangs = below(2);
             lets([&one, hangs] { one.hangs(hangs); });
         } else if (dice < 92) {
-            server_.database().setDelay(std::chrono::milliseconds{below(3) ? below(20) : below(900)});
+            server_.database().setDelay(
+                std::chrono::milliseconds{below(3) ? below(20) : below(900)});
         } else if (dice < 95 && weather_ != Weather::Rain) {
             lets([&one] { one.forgets(); });
         } else if (dice < 97 && weather_ != Weather::Rain) {

@@ -35,7 +35,8 @@ TEST_CASE("a stanza comes from who has sent it, whatever it says") {
     auto& romeo = server.login("romeo@capulet.example/orchard");
     juliet.send("<message to='romeo@capulet.example/orchard'" + from + "><body>a</body></message>");
     juliet.send("<presence to='romeo@capulet.example/orchard'" + from + "/>");
-    juliet.send("<iq to='juliet@capulet.example/balcony' type='get' id='1'" + from + "><a xmlns='b'/></iq>");
+    juliet.send("<iq to='juliet@capulet.example/balcony' type='get' id='1'" + from +
+                "><a xmlns='b'/></iq>");
     for (int i = 0; i < 2; ++i)
         CHECK(attribute(romeo.next(), "from") == "juliet@capulet.example/balcony");
     CHECK(attribute(juliet.next(), "from") == "juliet@capulet.example/balcony");
@@ -111,9 +112,12 @@ TEST_CASE("a request to the own other client reaches it, and its answer comes ba
     balcony.forget();
     chamber.forget();
     balcony.send("<iq type='get' id='1' to='juliet@capulet.example/chamber'><q xmlns='x'/></iq>");
-    gets(chamber, "<iq type='get' id='1' from='juliet@capulet.example/balcony'><q xmlns='x'/></iq>");
-    chamber.send("<iq type='result' id='1' to='juliet@capulet.example/balcony'><q xmlns='x'/></iq>");
-    gets(balcony, "<iq type='result' id='1' from='juliet@capulet.example/chamber'><q xmlns='x'/></iq>");
+    gets(chamber,
+         "<iq type='get' id='1' from='juliet@capulet.example/balcony'><q xmlns='x'/></iq>");
+    chamber.send(
+        "<iq type='result' id='1' to='juliet@capulet.example/balcony'><q xmlns='x'/></iq>");
+    gets(balcony,
+         "<iq type='result' id='1' from='juliet@capulet.example/chamber'><q xmlns='x'/></iq>");
 }
 
 TEST_CASE("a request without exactly one element is refused") {
@@ -149,7 +153,8 @@ TEST_CASE("presence of no known type is refused, and nobody's presence changes")
 TEST_CASE("a message of no known type is a normal one") {
     TestServer server;
     auto& juliet = server.login("juliet@capulet.example/balcony");
-    juliet.send("<message type='telegram' to='juliet@capulet.example'><body>hello</body></message>");
+    juliet.send(
+        "<message type='telegram' to='juliet@capulet.example'><body>hello</body></message>");
     const auto got = juliet.next();
     CHECK(attribute(got, "type") == "");
     CHECK(got.find("<body>hello</body>") != std::string::npos);
@@ -175,19 +180,19 @@ TEST_CASE("errors and results are never answered") {
     server.addAccount("romeo@capulet.example");
     auto& juliet = server.login("juliet@capulet.example/balcony");
     const auto name = kind.substr(0, kind.find(' '));
-    juliet.send("<" + kind + " id='1'" + to +
-                "><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></" +
-                name + ">");
+    juliet.send(
+        "<" + kind + " id='1'" + to +
+        "><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></" +
+        name + ">");
     getsNothing(juliet);
     CHECK(juliet.streamError() == "");
 }
 
 TEST_CASE("what is no stanza ends the stream") {
-    const std::string sent =
-        GENERATE("<query/>", "<hello xmlns='urn:nobody'/>", "<Message/>",
-                 "<message xmlns='jabber:server'/>", "<message xmlns=''/>",
-                 "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>",
-                 "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", "<stream:features/>");
+    const std::string sent = GENERATE(
+        "<query/>", "<hello xmlns='urn:nobody'/>", "<Message/>", "<message xmlns='jabber:server'/>",
+        "<message xmlns=''/>", "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>",
+        "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", "<stream:features/>");
     INFO(sent);
     TestServer server;
     auto& juliet = server.login("juliet@capulet.example/balcony");
@@ -200,8 +205,8 @@ TEST_CASE("a handler that fails answers all the same") {
     TestServer server;
     auto& juliet = server.login("juliet@capulet.example/balcony");
     const auto before = server.server().shard(0).host("capulet.example")->sharedServices();
-    auto services = std::shared_ptr<Services>{new Services{*before},
-                                              [before](Services* mine) { delete mine; }};
+    auto services =
+        std::shared_ptr<Services>{new Services{*before}, [before](Services* mine) { delete mine; }};
     struct Failing {
         static Task<Reply> later(const Iq&) {
             throw std::runtime_error{"later"};

@@ -1,10 +1,10 @@
 // Stream management while the connection lasts (XEP-0198, 3 and 4): counts, requests, limits.
 #include "tests/stream/conversation.h"
 
-#include "route/stream_management.h"
 #include "route/account.h"
 #include "route/session.h"
 #include "route/shard.h"
+#include "route/stream_management.h"
 #include "tests/support/test_executor.h"
 
 using namespace epode;
@@ -110,8 +110,9 @@ TEST_CASE("resumption is not promised when it is switched off") {
 }
 
 TEST_CASE("stream management is for sessions alone") {
-    const std::string sent = GENERATE("<enable xmlns='urn:xmpp:sm:3'/>", "<r xmlns='urn:xmpp:sm:3'/>",
-                                      "<a xmlns='urn:xmpp:sm:3' h='0'/>");
+    const std::string sent =
+        GENERATE("<enable xmlns='urn:xmpp:sm:3'/>", "<r xmlns='urn:xmpp:sm:3'/>",
+                 "<a xmlns='urn:xmpp:sm:3' h='0'/>");
     TestServer server;
     auto& unbound = loggedIn(server, "juliet");
     unbound.send(sent);
@@ -121,9 +122,9 @@ TEST_CASE("stream management is for sessions alone") {
 }
 
 TEST_CASE("what can't be asked is refused and nothing more") {
-    const std::string sent = GENERATE("<r xmlns='urn:xmpp:sm:3'/>", "<a xmlns='urn:xmpp:sm:3' h='0'/>",
-                                      "<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>",
-                                      "<hello xmlns='urn:xmpp:sm:3'/>");
+    const std::string sent = GENERATE(
+        "<r xmlns='urn:xmpp:sm:3'/>", "<a xmlns='urn:xmpp:sm:3' h='0'/>",
+        "<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>", "<hello xmlns='urn:xmpp:sm:3'/>");
     TestServer server;
     auto& juliet = server.login("juliet@capulet.example/balcony");
     juliet.send(sent);
@@ -149,7 +150,9 @@ TEST_CASE("the server counts stanzas, and nothing else") {
     // Also what is refused was handled.
     juliet.send("<message to='@@'/>").send("<iq type='ask' id='1'/>").send("<presence type='x'/>");
     CHECK(count() == "7");
-    juliet.send(" \n").send("<a xmlns='urn:xmpp:sm:3' h='0'/>").send("<enable xmlns='urn:xmpp:sm:3'/>");
+    juliet.send(" \n")
+        .send("<a xmlns='urn:xmpp:sm:3' h='0'/>")
+        .send("<enable xmlns='urn:xmpp:sm:3'/>");
     CHECK(count() == "7");
 }
 
@@ -355,7 +358,8 @@ TEST_CASE("who asks again and again while the disk hangs is not remembered each 
     std::string many;
     for (int i = 0; i < 1000; ++i) many += request;
     romeo.send(many);
-    Session* session = server.server().shard(0).session(*Jid::parse("romeo@capulet.example/orchard"));
+    Session* session =
+        server.server().shard(0).session(*Jid::parse("romeo@capulet.example/orchard"));
     CHECK(session->sm()->pendingRequests.size() == 1);
 }
 

@@ -245,9 +245,10 @@ TEST_CASE("the client's end of the stream is answered with ours, and the connect
 TEST_CASE("a stream that is opened and closed in one tag is answered") {
     TestServer server;
     auto& client = server.connect({}, true);
-    client.send("<stream:stream xmlns='jabber:client' "
-                "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' "
-                "to='capulet.example'/>");
+    client.send(
+        "<stream:stream xmlns='jabber:client' "
+        "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' "
+        "to='capulet.example'/>");
     CHECK(client.isStreamClosed());
     CHECK(client.streamError() == "");
 }
@@ -257,8 +258,9 @@ TEST_CASE("a stream error of the client closes the stream without another error"
     TestServer server;
     auto& client = isLoggedIn ? server.login("juliet@capulet.example/balcony")
                               : server.connect({}, true).sendHeader();
-    client.send("<stream:error><not-well-formed xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
-                "</stream:error></stream:stream>");
+    client.send(
+        "<stream:error><not-well-formed xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
+        "</stream:error></stream:stream>");
     CHECK(client.isStreamClosed());
     CHECK(client.streamError() == "");
 }
@@ -276,8 +278,9 @@ TEST_CASE("whole conversations don't depend on where reads cut them") {
         TestServer server{"[archive]\ndefault = 'never'", 1, seed};
         auto& juliet = server.login("juliet@capulet.example/balcony");
         auto& romeo = loggedIn(server, "romeo", {.chunkMax = chunkMax});
-        romeo.send("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
-                   "<resource>orchard</resource></bind></iq>");
+        romeo.send(
+            "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
+            "<resource>orchard</resource></bind></iq>");
         romeo.send("<presence/>" + message("juliet@capulet.example", "&lt;\xC3\xA9\xE2\x82\xAC") +
                    " <message to='juliet@capulet.example/balcony' id='2'><x xmlns='a:b' c='&apos;'>"
                    "<y/>z</x></message>\n<iq type='get' id='q'><x xmlns='nobody'/></iq>");
@@ -302,7 +305,8 @@ TEST_CASE("a stream's language is that of its stanzas when they don't say theirs
     romeo.sendHeader().logIn("romeo").sendHeader("capulet.example", " xml:lang='de-CH'");
     romeo.send(bindRequest).forget();
     const std::string to = "<message to='juliet@capulet.example/balcony'";
-    romeo.send(to + "><body>a</body></message>").send(to + " xml:lang='it'><body>b</body></message>");
+    romeo.send(to + "><body>a</body></message>")
+        .send(to + " xml:lang='it'><body>b</body></message>");
     CHECK(juliet.next().find("xml:lang='de-CH'") != std::string::npos);
     CHECK(juliet.next().find("xml:lang='it'") != std::string::npos);
 }
@@ -311,11 +315,13 @@ TEST_CASE("the features tell the limits of the stream (XEP-0478)") {
     TestServer server{"[client]\nstanza_bytes_max = '128 KiB'\nping_after = '2 min'"};
     auto& client = server.connect({}, true).sendHeader();
     const std::string limits = "<limits xmlns='urn:xmpp:stream-limits:0'>";
-    CHECK(client.next().find(limits + "<max-bytes>16384</max-bytes></limits>") != std::string::npos);
+    CHECK(client.next().find(limits + "<max-bytes>16384</max-bytes></limits>") !=
+          std::string::npos);
     server.addAccount("juliet@capulet.example");
     client.logIn("juliet").forget().sendHeader();
-    CHECK(client.next().find(limits + "<max-bytes>131072</max-bytes><idle-seconds>120</idle-seconds>"
-                                      "</limits>") != std::string::npos);
+    CHECK(client.next().find(limits +
+                             "<max-bytes>131072</max-bytes><idle-seconds>120</idle-seconds>"
+                             "</limits>") != std::string::npos);
 }
 
 TEST_CASE("who has not logged in when the time is over is sent away") {

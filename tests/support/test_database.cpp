@@ -45,11 +45,18 @@ TestDatabase::TestDatabase()
 TestDatabase::~TestDatabase() = default;
 
 void TestDatabase::crash() {
+    isFailing_ = true;
+    for (auto& write : std::exchange(writes_, {})) {
+        write.work = nullptr;
+        tell(*write.executor, std::move(write.done), unavailable());
+    }
+    for (auto& read : std::exchange(reads_, {}))
+        tell(*read.executor, std::move(read.done), unavailable());
+}
+
+void TestDatabase::open() {
     tick_ = {};
-    isScheduled_ = isStalled_ = false;
-    ++*life_;
-    writes_.clear();
-    reads_.clear();
+    isScheduled_ = isStalled_ = isFailing_ = false;
 }
 
 void TestDatabase::goOn() {
@@ -73,6 +80,10 @@ void TestDatabase::run(Read read) {
         Executor& executor = *read.executor;
         executor.post([this, read = std::move(read)]() mutable {
             std::exception_ptr failure;
+            if (isFailing_) {
+                read.done(unavailable());
+                return;
+            }
             inner_->enqueueRead(atOnce, std::move(read.work),
                                 [&failure](std::exception_ptr problem) { failure = problem; });
             read.done(failure);
@@ -82,8 +93,7 @@ void TestDatabase::run(Read read) {
 
 // ---- writes
 
-void TestDatabase::enqueueWrite(Executor& executor, WorkFunction work, DoneFunction done,
-                                Urgency) {
+void TestDatabase::enqueueWrite(Executor& executor, WorkFunction work, DoneFunction done, Urgency) {
     add({&executor, std::move(work), nullptr, std::move(done)});
 }
 
@@ -110,9 +120,7 @@ void TestDatabase::schedule(Executor& executor) {
         tick_ = executor.after(delay_, [this] { commit(); });
         return;
     }
-    executor.post([this, life = life_, born = *life_] {
-        if (*life == born) commit();
-    });
+    executor.post([this] { commit(); });
 }
 
 void TestDatabase::commit() {

@@ -23,8 +23,9 @@ public:
     // Everything that is asked from now on is refused.
     void fail() { isFailing_ = true; }
     void repair() { isFailing_ = false; }
-    // What waits for its commit is lost, and nobody is told. A disk that hangs goes on.
+    // What waits for its commit is lost, and everything is refused, until it is opened again.
     void crash();
+    void open();
     std::size_t waiting() const { return writes_.size(); }
 
     Dialect dialect() const override { return inner_->dialect(); }
@@ -70,8 +71,6 @@ private:
     std::vector<Read> reads_;  // that wait for a stalled disk
     Duration delay_{};
     Timer tick_;
-    // Work that was posted before a crash finds another number.
-    std::shared_ptr<int> life_ = std::make_shared<int>(0);
     bool isScheduled_ = false;
     bool isStalled_ = false;
     bool isFailing_ = false;

@@ -2,6 +2,7 @@
 
 #include "control/config.h"
 #include "core/base64.h"
+#include "core/log.h"
 #include "core/namespaces.h"
 #include "core/sasl/credentials.h"
 #include "route/login_limiter.h"
@@ -208,6 +209,8 @@ void TestServer::boot() {
 
 SimTransport::Connection TestServer::open(const SimLinkSettings& settings, bool directTls) {
     auto connection = SimTransport::connect(*clientExecutor_, *executors_.front(), settings);
+    std::erase_if(links_, [](const auto& link) { return link.expired(); });
+    links_.push_back(connection.link);
     if (!isDown_) accept(std::move(connection.server), directTls);
     connection.server.reset();
     return connection;
@@ -267,16 +270,21 @@ void TestServer::restart() {
     crash();
 }
 
+// The old server lives a moment longer, cut off from clients and disk, so that what waits in it
+// comes to an end and frees its memory.
 void TestServer::crash() {
     isDown_ = true;
-    for (auto& client : clients_)
-        if (!client->isClosed_) client->link_->cut();
-    for (auto* executor : executors_) executor->stop();
+    for (const auto& link : std::exchange(links_, {}))
+        if (const auto open = link.lock()) open->cut();
     database_.crash();
-    // What the old server's executors still hold must not outlive it.
+    const auto level = logLevel("route");
+    setLogLevel("route", LogLevel::Error);  // that the disk is gone is no news
     run();
+    setLogLevel("route", level);
+    for (auto* executor : executors_) executor->stop();
     streams_.clear();
     server_.reset();
+    database_.open();
     boot();
 }
 

@@ -141,7 +141,7 @@ private:
     Simulation simulation_;
     SimExecutor* clientExecutor_;
     std::vector<SimExecutor*> executors_;
-    std::vector<SimExecutor*> retired_;
+    std::vector<std::weak_ptr<SimLink>> links_;
     unsigned shards_;
     SettingsPtr settings_;
     TestDatabase database_;
