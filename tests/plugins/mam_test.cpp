@@ -186,7 +186,7 @@ TEST_CASE(
     balcony.forget();
     const std::string honest =
         "<stanza-id xmlns='urn:xmpp:sid:0' by='room@rooms.example' id='honest'/>";
-    for (const std::string by :
+    for (const std::string& by :
          {juliet, std::string{"Juliet@Capulet.Example"}, juliet + "/balcony"}) {
         INFO(by);
         orchard.send(message(juliet, "hi", "chat",
