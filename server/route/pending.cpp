@@ -27,6 +27,11 @@ void Pending::forget(std::int64_t stamp) {
     waiting_.erase(stamp);
 }
 
+void Pending::acknowledged(std::int64_t stamp) {
+    out_.erase(stamp);
+    noteDelivered(stamp);
+}
+
 bool Pending::returned(std::int64_t stamp) {
     const auto found = out_.find(stamp);
     if (found == out_.end()) return false;  // another client has acknowledged it
@@ -50,7 +55,8 @@ void Pending::fetched(std::int64_t first, std::int64_t last) {
     if (stored_->first > stored_->last) stored_.reset();
 }
 
-// Bounded: what is forgotten here comes once more after a restart.
+// What a restored session had must not be found in the log as one that waits. Bounded: what is
+// forgotten here comes once more after a restart.
 void Pending::noteDelivered(std::int64_t stamp) {
     if (stored_ && stored_->first == stamp && ++stored_->first > stored_->last) stored_.reset();
     constexpr std::size_t beyondMax = 10000;

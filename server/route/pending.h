@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <set>
 #include <optional>
+#include <set>
 
 namespace epode {
 
@@ -36,10 +36,7 @@ public:
     void forget(std::int64_t stamp);
 
     // One client has it: enough.
-    void acknowledged(std::int64_t stamp) {
-        out_.erase(stamp);
-        noteDelivered(stamp);
-    }
+    void acknowledged(std::int64_t stamp);
     // Stamps behind the first message that is not delivered: for a restart, which knows a position.
     const std::set<std::int64_t>& deliveredBeyond() const { return beyond_; }
     void noteDelivered(std::int64_t stamp);

@@ -111,7 +111,7 @@ class Started:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     with open(self.log) as log:
                         raise RuntimeError("the server did not start:\n" + log.read())
-                time.sleep(0.05)
+                time.sleep(0.05)  # lint: polls
 
     def shut_down(self):
         self.process.terminate()

@@ -39,6 +39,36 @@ TEST_CASE("what is stored is safe at once") {
     CHECK(askedSafe(romeo) == "2");  // his presence, and the message
 }
 
+TEST_CASE("a message reaches its client before it is stored, and is safe when it is") {
+    TestServer server{"", GENERATE(1u, 2u)};
+    auto& romeo = withSm(server, romeoJid);
+    auto& client = withSm(server, juliet + "/balcony");
+    server.database().setDelay(milliseconds{20});
+    romeo.send(chat(juliet, "one"));
+    CHECK(heard(client) == Texts{"one"});
+    CHECK(askedSafe(romeo) == "");
+    acknowledgeAll(server, client);  // it is to be in the archive, whoever has it
+    CHECK(romeo.next() == "");
+    server.advance(milliseconds{50});
+    CHECK(romeo.next() == "<a xmlns='urn:xmpp:sm:3' h='2'/>");
+}
+
+TEST_CASE("a message that waits is safe when it is stored, and a crash then loses nothing") {
+    TestServer server;
+    server.addAccount(juliet);
+    auto& romeo = withSm(server, romeoJid);
+    server.database().setDelay(milliseconds{20});
+    romeo.send(chat(juliet, "one"));
+    CHECK(askedSafe(romeo) == "");
+    server.advance(milliseconds{50});
+    CHECK(romeo.next() == "<a xmlns='urn:xmpp:sm:3' h='2'/>");
+    romeo.send(chat(juliet, "two"));
+    CHECK(askedSafe(romeo) == "");
+    server.crash();
+    server.database().setDelay({});
+    CHECK(heard(server.login(juliet + "/balcony", false).available()) == Texts{"late one"});
+}
+
 TEST_CASE(
     "what is not archived is safe when its client has acknowledged it, and was never stored") {
     const unsigned shards = GENERATE(1u, 2u);
