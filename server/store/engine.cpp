@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <future>
+#include <tuple>
 
 namespace epode {
 
@@ -125,7 +126,7 @@ std::vector<Migration> Engine::missing(std::span<const Migration> migrations) {
             return;
         }
         result.assign(migrations.begin(), migrations.end());
-        std::stable_sort(result.begin(), result.end(), [](const auto& a, const auto& b) {
+        std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) {
             return std::tie(a.component, a.number) < std::tie(b.component, b.number);
         });
     });
@@ -280,18 +281,20 @@ void Engine::runOnWriter(std::function<void(NativeConnection&)> piece) {
         piece(writer());
         return;
     }
+    // The failure is the caller's alone by the time he hears of it.
+    std::exception_ptr failure;
     std::promise<void> promise;
-    auto future = promise.get_future();
     const bool isAdded = addPiece([&] {
         try {
             piece(writer());
-            promise.set_value();
         } catch (...) {
-            promise.set_exception(std::current_exception());
+            failure = std::current_exception();
         }
+        promise.set_value();
     });
     if (!isAdded) throw StoreUnavailable{closedText};
-    future.get();
+    promise.get_future().wait();
+    if (failure) std::rethrow_exception(failure);
 }
 
 bool Engine::addPiece(std::function<void()> piece) {
