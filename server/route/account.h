@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -101,7 +102,6 @@ private:
     // A message that clients have been given and will most often acknowledge before the sender has asked
     // whether it is safe. Written to the log when they take long, or when one of them has gone.
     struct Unlogged {
-        std::int64_t stamp;
         SteadyTime since;
         StanzaPtr message;
         Hold hold;
@@ -146,7 +146,8 @@ private:
     std::int64_t lastOffline_;  // of what is in the log for delivery
     Pending pending_;
     std::vector<Held> held_;
-    std::deque<Unlogged> unlogged_;  // in the order of their stamps
+    // By stamp. A map, because an empty one owns no heap: most accounts never have any.
+    std::map<std::int64_t, Unlogged> unlogged_;
     std::size_t appending_ = 0;      // not committed yet
     StateSlots slots_;
     SteadyTime lastUsed_;

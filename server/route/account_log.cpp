@@ -106,7 +106,7 @@ void Account::appended(std::int64_t stamp, bool failed) {
 
 // Most clients acknowledge before the sender has asked: until then its stanza is just not safe yet.
 void Account::keepUnlogged(std::int64_t stamp, const StanzaPtr& message, Hold hold) {
-    unlogged_.push_back({stamp, shard_.executor().now(), message, std::move(hold)});
+    unlogged_.insert_or_assign(stamp, Unlogged{shard_.executor().now(), message, std::move(hold)});
     if (!loggingTimer_) logLater(loggingDelay);
 }
 
@@ -114,7 +114,7 @@ void Account::logLater(Duration wait) {
     loggingTimer_ = shard_.executor().after(wait, [this] {
         logUnacknowledged(shard_.executor().now() - loggingDelay);
         if (unlogged_.empty()) return;
-        logLater(unlogged_.front().since + loggingDelay - shard_.executor().now());
+        logLater(unlogged_.begin()->second.since + loggingDelay - shard_.executor().now());
     });
 }
 
@@ -125,12 +125,11 @@ void Account::logUnacknowledged() {
 
 // Those that came until then.
 void Account::logUnacknowledged(SteadyTime until) {
-    while (!unlogged_.empty() && unlogged_.front().since <= until) {
-        const Unlogged entry = std::move(unlogged_.front());
-        unlogged_.pop_front();
-        if (entry.message)
-            write(Uuid::at(fromMilliseconds(entry.stamp)), entry.message,
-                  {.isArchived = false, .isOffline = true}, entry.hold);
+    while (!unlogged_.empty() && unlogged_.begin()->second.since <= until) {
+        const auto entry = unlogged_.extract(unlogged_.begin());
+        const Unlogged& unlogged = entry.mapped();
+        write(Uuid::at(fromMilliseconds(entry.key())), unlogged.message,
+              {.isArchived = false, .isOffline = true}, unlogged.hold);
     }
 }
 
@@ -244,14 +243,7 @@ void Account::deliverWaiting(Session& session, const ArchiveEntry& entry) {
 
 void Account::acknowledged(std::int64_t stamp) {
     pending_.acknowledged(stamp);
-    const auto found =
-        std::lower_bound(unlogged_.begin(), unlogged_.end(), stamp,
-                         [](const Unlogged& entry, std::int64_t s) { return entry.stamp < s; });
-    if (found != unlogged_.end() && found->stamp == stamp) {
-        found->message = nullptr;
-        found->hold = {};
-        while (!unlogged_.empty() && !unlogged_.front().message) unlogged_.pop_front();
-    }
+    unlogged_.erase(stamp);
     positionChanged();
 }
 
