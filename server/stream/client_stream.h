@@ -78,6 +78,9 @@ private:
     void closeByPeer();
     void over(std::string_view reason, bool cleanly);
     bool isWithinRate(std::size_t bytes);
+    bool hasToWaitForStore();
+    void lookAtStoreAgain(SteadyTime until);
+    void resumeReading();
     void detach(bool cleanly);
 
     // Negotiation after login (client_binding.cpp).
@@ -112,13 +115,15 @@ private:
     SteadyTime pinged_{};
     double allowance_ = 0;  // bytes that may come at once
     SteadyTime allowanceAt_;
-    Timer rateTimer_;
+    Timer rateTimer_;      // while it reads nothing because it came too fast
+    Timer pressureTimer_;  // while it reads nothing because the database has too much to do
     Phase phase_ = Phase::Header;
     bool secure_ = false;
     bool busy_ = false;
     bool headerSent_ = false;
     bool dropInput_ = false;  // the rest of this read came before TLS
     bool moving_ = false;     // between two shards
+    bool waitedEnough_ = false;  // for a database that does not get better
 };
 
 }  // namespace epode
