@@ -105,6 +105,36 @@ public:
         (services_.*hook).add(phase, plugin_, [plugin, handler](E& event) { return (plugin->*handler)(event); });
     }
 
+    // While a client logs in (route/login.h tells the order of these). An element that a client may put
+    // into its <bind/> (XEP-0386), as a member function `void handler(InlineRequest&)`; its namespace is
+    // advertised: `context.onInline({"enable", "urn:xmpp:carbons:2"}, this, &Carbons::enableInline)`.
+    template <typename P>
+    void onInline(QName element, P* plugin, void (P::*handler)(InlineRequest&)) {
+        services_.inlines.push_back({plugin_, std::string{element.name}, std::string{element.ns},
+                                     [plugin, handler](InlineRequest& request) { (plugin->*handler)(request); }});
+    }
+    // `Task<void> handler(Login&)`: the client has proved who it is; or a session will be bound for it.
+    template <typename P>
+    void onLogin(P* plugin, Task<void> (P::*handler)(Login&)) {
+        services_.logins.push_back({plugin_, [plugin, handler](Login& login) { return (plugin->*handler)(login); }});
+    }
+    template <typename P>
+    void onBinding(P* plugin, Task<void> (P::*handler)(Login&)) {
+        services_.bindings.push_back({plugin_, [plugin, handler](Login& login) { return (plugin->*handler)(login); }});
+    }
+    // A mechanism of its own: `Task<sasl::Step> handler(Login&)`. It is offered by who announces it
+    // (Services::loginFeatures).
+    template <typename P>
+    void onLoginMethod(std::string_view mechanism, P* plugin, Task<sasl::Step> (P::*handler)(Login&)) {
+        services_.loginMethods[std::string{mechanism}] = {
+            plugin_, [plugin, handler](Login& login) { return (plugin->*handler)(login); }};
+    }
+    // Asked after each proof of a password: `Task<std::unique_ptr<LoginTask>> handler(Login&)`.
+    template <typename P>
+    void onLoginTask(P* plugin, Task<std::unique_ptr<LoginTask>> (P::*handler)(Login&)) {
+        services_.loginTasks.push_back({plugin_, [plugin, handler](Login& login) { return (plugin->*handler)(login); }});
+    }
+
     // Work by the clock, as a member function `Task<Duration> step()`: one bounded step, which returns
     // how long to wait before the next. It runs on the first shard, never twice at a time, and not any
     // more when the plugin is unloaded (a step under way ends before the plugin does).
