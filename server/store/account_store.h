@@ -8,6 +8,7 @@
 #include "store/database.h"
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -82,7 +83,7 @@ public:
     Task<void> finishRemoval(AccountId account);
     // At start: completes removals that were interrupted.
     Task<void> finishRemovals();
-    // Before the first account is removed.
+    // From any thread; again does nothing. Removals that begin later know the table.
     void addTable(AccountTable table);
     // A statement with the account's number as ?1 that belongs to each change of a password: what was
     // granted by the old one ends with it. Before the first change.
@@ -102,7 +103,10 @@ private:
         WallTime when;
     };
 
+    std::vector<AccountTable> tables() const;
+
     Database& database_;
+    mutable std::mutex mutex_;
     std::vector<AccountTable> tables_;
     std::vector<std::string> passwordRules_;
     RowChannel<Note> logins_;
