@@ -6,9 +6,11 @@
 #include "route/background.h"
 #include "route/hooks.h"
 #include "route/iq.h"
+#include "route/login.h"
 #include "route/session_options.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -54,6 +56,13 @@ struct Services {
     Hook<AccountEvent> accountCreated;
     Hook<AccountEvent> accountRemoved;
     Hook<FeaturesEvent> features;
+    // While a client logs in; see route/login.h.
+    Hook<LoginFeaturesEvent> loginFeatures;
+    std::map<std::string, LoginMethod, std::less<>> loginMethods;  // by name of the mechanism
+    std::vector<LoginTaskMaker> loginTasks;
+    std::vector<LoginHandler> logins;
+    std::vector<LoginHandler> bindings;
+    std::vector<InlineFeature> inlines;
     IqTable iqs;
     std::map<std::pair<std::string, std::string>, StreamIqHandler> streamIqs;  // (name, ns)
     DiscoEntry hostDisco;

@@ -199,8 +199,15 @@ void ClientStream::receiveHeader() {
              .text = "This server doesn't serve the domain " + to->text() + "."});
         return;
     }
+    const auto from = Jid::parse(header.from);
+    if (from && from->domain() != host->domain()) {
+        end({.condition = StreamCondition::InvalidFrom,
+             .text = "The stream header names one domain in 'from' and another in 'to'."});
+        return;
+    }
     host_ = host;
     phase_ = Phase::Negotiation;
+    if (login_) login_->setClaimed(from && from->hasLocal() ? from->bare() : Jid{});
     lang_ = isLanguageTag(header.lang) ? header.lang : std::string{};
     sendHeader();
     sendFeatures();
@@ -232,8 +239,8 @@ void ClientStream::sendFeatures() {
     if (!isAuthenticated()) {
         login_->addFeatures(*features);
     } else {
-        features->add("bind", ns::bind);
-        features->add("sm", ns::streamManagement);
+        if (!session_) features->add("bind", ns::bind);
+        if (!session_ || !session_->sm()) features->add("sm", ns::streamManagement);
     }
     // XEP-0478.
     const ClientLimits& limits = streams_->limits(host_->domain());
@@ -312,15 +319,15 @@ void ClientStream::receiveStanza(Document element, std::string_view inner) {
     }
 }
 
-void ClientStream::moveTo(Shard& home) {
+void ClientStream::moveTo(Shard& home, UniqueFunction<void()> then) {
     hold();
     rateTimer_ = {};
     moving_ = true;
-    streams_->move(*this, home.number(), [](ClientStream& stream) {
+    streams_->move(*this, home.number(), [then = std::move(then)](ClientStream& stream) mutable {
         stream.moving_ = false;
         stream.login_->arrive();
         stream.transport_->resumeReading();
-        stream.proceed();
+        then();
     });
 }
 

@@ -74,7 +74,8 @@ private:
     void hold() { busy_ = true; }
     void proceed();
 
-    void moveTo(Shard& home);
+    // `then` runs there.
+    void moveTo(Shard& home, UniqueFunction<void()> then);
     void closeByPeer();
     void over(std::string_view reason, bool cleanly);
     bool isWithinRate(std::size_t bytes);
@@ -87,9 +88,13 @@ private:
     void receiveBeforeSession(Document element);
     void bind(const Stanza& request, const Element& bind);
     void bindTo(Account& account, std::string_view wanted, StanzaPtr request);
+    // Null when the account has too many already. It takes the place of one with the same resource.
+    Session* makeSession(Account& account, const Jid& full);
+    void sessionIsBound(Session& session);
     void resume(const Element& element);
     void resumeWith(Account* account, std::string smId, std::uint32_t h);
     void resumeWhenSafe(const Jid& full, const std::string& smId, std::uint32_t h, int patience);
+    void failResumption(Condition condition, std::string_view text);
     void endOldestAway(Account& account);
     bool refusesWhenStopping();
     void begin(Session& session);
@@ -97,6 +102,7 @@ private:
     // Stream management (client_sm.cpp).
     void receiveManagement(const Element& element);
     void enableManagement(const Element& element);
+    Document makeEnabled(Session& session, const Element& request);
     void failManagement(Condition condition, std::string_view text);
     bool acknowledge(Session& session, std::uint32_t h);
 
