@@ -147,6 +147,17 @@ struct FeaturesEvent : Event {
     FeaturesEvent(const StreamFacts& s, Element& f) : stream{s}, features{f} {}
 };
 
+// The offer of SASL2 (XEP-0388, 2.1) is about to be sent; see route/login.h. `authentication` is the
+// whole, `inlined` what can be asked for along with the login.
+struct LoginFeaturesEvent : Event {
+    const StreamFacts& stream;
+    const std::vector<std::string>& bindingTypes;  // of channel binding, on this connection
+    Element& authentication;
+    Element& inlined;
+    LoginFeaturesEvent(const StreamFacts& s, const std::vector<std::string>& b, Element& a, Element& i)
+        : stream{s}, bindingTypes{b}, authentication{a}, inlined{i} {}
+};
+
 template <typename E>
 class Hook {
 public:

@@ -6,10 +6,12 @@
 #include "route/background.h"
 #include "route/hooks.h"
 #include "route/iq.h"
+#include "route/login.h"
 #include "route/session_options.h"
 #include "route/state_slots.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -59,6 +61,13 @@ struct Services {
     Hook<AccountEvent> accountCreated;
     Hook<AccountEvent> accountRemoved;
     Hook<FeaturesEvent> features;
+    // While a client logs in; see route/login.h.
+    Hook<LoginFeaturesEvent> loginFeatures;
+    std::map<std::string, LoginMethod, std::less<>> loginMethods;  // by name of the mechanism
+    std::vector<LoginTaskMaker> loginTasks;
+    std::vector<LoginHandler> logins;
+    std::vector<LoginHandler> bindings;
+    std::vector<InlineFeature> inlines;
     IqTable iqs;
     std::map<std::pair<std::string, std::string>, StreamIqHandler> streamIqs;  // (name, ns)
     std::map<std::pair<std::string, std::string>, StreamElementHandler> streamElements;  // (name, ns)

@@ -14,11 +14,6 @@ std::string failed(std::string_view condition) {
            " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>";
 }
 
-std::string resumed(std::string_view id, std::uint32_t h) {
-    return "<resumed xmlns='urn:xmpp:sm:3' previd='" + std::string{id} + "' h='" +
-           std::to_string(h) + "'/>";
-}
-
 // Each sees the other's presence.
 void befriend(TestClient& one, TestClient& other) {
     const auto bare = [](TestClient& client) {

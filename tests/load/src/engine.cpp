@@ -142,7 +142,7 @@ std::string Engine::user(uint32_t idx) const {
     return b;
 }
 std::string Engine::jid(uint32_t idx) const { return user(idx) + "@" + options.domain; }
-std::string Engine::full(uint32_t idx) const { return jid(idx) + "/" + options.resource; }
+std::string Engine::full(uint32_t idx) const { return jid(idx) + "/" + resource(idx); }
 
 void Engine::complain(const Connection& c, const char* what, std::string_view d) {
     if (complaints_++ > 3) return;
@@ -616,7 +616,7 @@ void Engine::features(Connection& c, std::string_view s) {
     }
     c.state = State::Bind;
     queue(c, "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>" +
-                 options.resource + "</resource></bind></iq>");
+                 resource(c.idx) + "</resource></bind></iq>");
 }
 
 void Engine::auth(Connection& c) {

@@ -32,6 +32,8 @@ struct Options {
     int fill = 1000, page = 50;
     // presence
     int contacts = 10;
+    // carbons
+    int copies = 3;
     bool noClose = false;
     // crash, verify
     std::string mode = "offline", notes;
@@ -93,6 +95,7 @@ public:
     virtual std::string user(uint32_t idx) const;
     std::string jid(uint32_t idx) const;   // bare
     std::string full(uint32_t idx) const;  // with resource
+    virtual std::string resource(uint32_t idx) const { return options.resource; }
 
     void startLogin(Connection& c);
     // runs the loop until pred() or the deadline (ns, 0: none); returns pred()
