@@ -8,6 +8,7 @@
 #include "route/iq.h"
 #include "route/login.h"
 #include "route/session_options.h"
+#include "route/state_slots.h"
 
 #include <functional>
 #include <map>
@@ -40,6 +41,9 @@ struct DiscoEntry {
 // A request on a stream that nobody has logged in on (in-band registration).
 using StreamIqHandler = std::function<Task<Reply>(const StreamFacts&, StanzaPtr)>;
 
+// An element of a session's stream that is no stanza, such as <active/> of XEP-0352.
+using StreamElementHandler = std::function<void(Session&, const Element&)>;
+
 // All that plugins have wired into one host. Built when plugins are loaded, then immutable and shared
 // by the shards; a change makes a new one.
 struct Services {
@@ -48,6 +52,7 @@ struct Services {
     Hook<ArchiveEvent> archive;
     Hook<DeliveredEvent> delivered;
     Hook<SessionOutputEvent> sessionOutput;
+    Hook<ReleaseEvent> releaseOutput;
     Hook<SessionEvent> sessionBound;
     Hook<SessionEvent> sessionAvailable;  // its first available presence
     Hook<SessionEvent> sessionResumed;
@@ -65,6 +70,8 @@ struct Services {
     std::vector<InlineFeature> inlines;
     IqTable iqs;
     std::map<std::pair<std::string, std::string>, StreamIqHandler> streamIqs;  // (name, ns)
+    std::map<std::pair<std::string, std::string>, StreamElementHandler> streamElements;  // (name, ns)
+    std::vector<SavedSlot> savedStates;  // of sessions that wait for a restart
     DiscoEntry hostDisco;
     DiscoEntry accountDisco;
     std::vector<BackgroundWork> background;

@@ -64,6 +64,7 @@ private:
     void quietStreams();
     void awaitSafety(std::shared_ptr<void> settled, int patience);
     void saveSessions(ServerSaved& saved);
+    void releaseHeld(Host& host);
     void receiveForHost(Host& host, const StanzaPtr& stanza, Hold hold);
     void startUnloading();
     void unloadIdle();
