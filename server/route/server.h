@@ -79,6 +79,8 @@ public:
 private:
     friend class Shard;
     void restore(std::vector<SavedSession> sessions, std::shared_ptr<void> all);
+    void routeBeyondHosts(StanzaPtr stanza, Hold hold);
+    static void give(Shard& shard, StanzaPtr stanza, Hold hold);
 
     Database& database_;
     WorkerPool& workers_;
