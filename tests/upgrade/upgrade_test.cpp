@@ -131,7 +131,7 @@ TEST_CASE("the comparison of schemas sees what differs", "[upgrade]") {
         const auto before = describeSchema(setup);
         for (const char* change :
              {"CREATE INDEX odd ON account(jid, id)", "ALTER TABLE account ADD COLUMN odd TEXT",
-              "CREATE TABLE odd(id INTEGER PRIMARY KEY)"}) {
+              "CREATE TABLE odder(id INTEGER PRIMARY KEY)"}) {
             const auto last = describeSchema(setup);
             loadDump(setup, change);
             INFO(change);
