@@ -6,6 +6,7 @@
 #include "core/executor.h"
 #include "core/sasl/mechanisms.h"
 #include "core/task.h"
+#include "route/state_slots.h"
 
 #include <memory>
 #include <optional>
@@ -38,6 +39,7 @@ public:
     }
 
     Timer timer;  // for what the negotiation waits for after login
+    StateSlots slots;
 
 private:
     void startTls();
