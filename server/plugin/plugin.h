@@ -105,6 +105,11 @@ public:
         (services_.*hook).add(phase, plugin_, [plugin, handler](E& event) { return (plugin->*handler)(event); });
     }
 
+    // What the plugin has to know of an account before its first stanza (route/host.h).
+    void onAccountRead(std::function<AccountSetup(SqlConnection&, AccountId)> read) {
+        services_.accountReaders.push_back({plugin_, std::move(read)});
+    }
+
     // Work by the clock, as a member function `Task<Duration> step()`: one bounded step, which returns
     // how long to wait before the next. It runs on the first shard, never twice at a time, and not any
     // more when the plugin is unloaded (a step under way ends before the plugin does).

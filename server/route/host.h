@@ -7,6 +7,7 @@
 #include "route/hooks.h"
 #include "route/iq.h"
 #include "route/session_options.h"
+#include "store/account_store.h"
 
 #include <functional>
 #include <memory>
@@ -38,6 +39,15 @@ struct DiscoEntry {
 // A request on a stream that nobody has logged in on (in-band registration).
 using StreamIqHandler = std::function<Task<Reply>(const StreamFacts&, StanzaPtr)>;
 
+// What a plugin has to know of an account before its first stanza. `read` runs on a thread of the
+// database, in the same trip that reads the account; what it returns (or nothing) is called with the
+// account on its shard, before anything else is.
+using AccountSetup = UniqueFunction<void(Account&)>;
+struct AccountReader {
+    std::string owner;  // the plugin's name
+    std::function<AccountSetup(SqlConnection&, AccountId)> read;
+};
+
 // All that plugins have wired into one host. Built when plugins are loaded, then immutable and shared
 // by the shards; a change makes a new one.
 struct Services {
@@ -54,6 +64,11 @@ struct Services {
     Hook<AccountEvent> accountCreated;
     Hook<AccountEvent> accountRemoved;
     Hook<FeaturesEvent> features;
+    Hook<ReachEvent> reaches;
+    Hook<BlockedEvent> blocked;
+    Hook<HostEvent> toHost;
+    Hook<RegistrationEvent> registering;
+    std::vector<AccountReader> accountReaders;
     IqTable iqs;
     std::map<std::pair<std::string, std::string>, StreamIqHandler> streamIqs;  // (name, ns)
     DiscoEntry hostDisco;
@@ -78,7 +93,14 @@ public:
     const Settings& settings() const { return *settings_; }
     const SessionLimits& limits() const { return limits_; }
     void replace(SettingsPtr settings);
-    void replace(std::shared_ptr<const Services> services) { services_ = std::move(services); }
+    void replace(std::shared_ptr<const Services> services) {
+        readers_ = services;
+        services_ = std::move(services);
+    }
+    // Whose readers an account is loaded with: those of the services in force, or of those that
+    // will be when the accounts in memory have been read for them.
+    const std::shared_ptr<const Services>& readers() const { return readers_; }
+    void setReaders(std::shared_ptr<const Services> services) { readers_ = std::move(services); }
     // The background work of the services in force; the first shard's host alone does it.
     void startBackground(Executor& executor) { background_.start(executor, services_); }
 
@@ -88,6 +110,7 @@ private:
     SettingsPtr settings_;
     SessionLimits limits_;
     std::shared_ptr<const Services> services_;
+    std::shared_ptr<const Services> readers_;
     Background background_;
 };
 
