@@ -70,8 +70,9 @@ Verdict RosterPlugin::announce(FeaturesEvent& event) {
 Document wholeRoster(const Account& account) {
     Document query{"query", ns::roster};
     query->set("ver", rosterVersionText(account, account.roster().version()));
-    for (const auto& [jid, contact] : account.roster().contacts())
+    account.roster().each([&query](const Contact& contact) {
         if (contact.listed) addRosterItem(*query, contact);
+    });
     return query;
 }
 
