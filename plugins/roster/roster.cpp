@@ -5,6 +5,7 @@
 #include "plugin/plugin.h"
 #include "route/roster_changes.h"
 #include "route/roster_xml.h"
+#include "route/shared_contacts.h"
 #include "route/stream_facts.h"
 #include "store/stores.h"
 
@@ -118,7 +119,10 @@ Task<Reply> RosterPlugin::get(const Iq& iq) {
     session = iq.sender();
     if (!account || !session) co_return Reply::none();
     // What has changed meanwhile was pushed; the numbers read here would take the client back.
-    const bool isWorthIt = since && since->changes.size() < account->roster().listedCount();
+    const auto& shared = account->roster().shared();
+    const std::size_t count =
+        account->roster().listedCount() + (shared ? shared->contacts.size() : 0);
+    const bool isWorthIt = since && since->changes.size() < count;
     if (!isWorthIt || account->roster().version() != version) co_return wholeRoster(*account);
     sendChanges(*session, iq, *since);
     co_return Reply::none();

@@ -72,7 +72,8 @@ struct OutgoingEvent : Event {
 struct IncomingEvent : Event {
     Account& account;
     StanzaEdit& stanza;
-    IncomingEvent(Account& a, StanzaEdit& e) : account{a}, stanza{e} {}
+    const Hold& hold;  // who deals with the stanza later keeps a copy
+    IncomingEvent(Account& a, StanzaEdit& e, const Hold& h) : account{a}, stanza{e}, hold{h} {}
 };
 
 // Shall this message be kept in the account's archive? What a hook puts into `keep` wins over the

@@ -1,6 +1,6 @@
-// Whether the server may say something for an account to an address by itself: presence, notifications,
-// copies. What a client says there goes through the `outgoing` hooks, what comes from there through the
-// `incoming` ones.
+// Whether the server may say something for an account to an address by itself: presence,
+// notifications, copies. What a client says there goes through the `outgoing` hooks, what comes
+// from there through the `incoming` ones.
 #pragma once
 
 #include "route/account.h"

@@ -12,6 +12,7 @@ struct Roster::Sharing {
     std::map<Jid, Contact> merged;  // those that are the account's own as well
 };
 
+Roster::Roster() = default;
 Roster::Roster(Roster&&) noexcept = default;
 Roster& Roster::operator=(Roster&&) noexcept = default;
 Roster::~Roster() = default;

@@ -62,7 +62,7 @@ struct SharedContacts;
 // The roster in memory, as the account's shard holds it. Storing and pushing are the caller's.
 class Roster {
 public:
-    Roster() = default;
+    Roster();
     explicit Roster(const StoredRoster& stored);
     Roster(Roster&&) noexcept;
     Roster& operator=(Roster&&) noexcept;

@@ -1,5 +1,6 @@
-// Contacts that many accounts have in common without a row for each pair: the members of groups that an
-// administrator makes. They are in the roster like others, with a subscription in both directions.
+// Contacts that many accounts have in common without a row for each pair: the members of groups
+// that an administrator makes. They are in the roster like others, with a subscription in both
+// directions.
 #pragma once
 
 #include "route/roster.h"
@@ -9,10 +10,11 @@
 
 namespace epode {
 
-// One immutable object for all accounts that have the same ones. An account may be among them itself.
+// One immutable object for all accounts that have the same ones. An account may be among them
+// itself.
 struct SharedContacts {
     std::map<Jid, Contact> contacts;  // each listed, and subscribed in both directions
-    std::string version;              // another one when clients see another list; letters and digits
+    std::string version;  // another one when clients see another list; letters and digits
 };
 
 }  // namespace epode
