@@ -16,8 +16,7 @@ bool BlockList::add(std::string entry) {
 }
 
 bool BlockList::remove(std::string_view entry) {
-    const auto place =
-        std::lower_bound(entries_.begin(), entries_.end(), entry, std::less<>{});
+    const auto place = std::lower_bound(entries_.begin(), entries_.end(), entry, std::less<>{});
     if (place == entries_.end() || *place != entry) return false;
     entries_.erase(place);
     return true;

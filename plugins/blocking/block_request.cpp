@@ -7,7 +7,8 @@ namespace epode {
 std::variant<std::vector<Jid>, StanzaError> readBlockItems(const Element& request, const Jid& own) {
     std::vector<Jid> jids;
     for (const Element& item : request.children()) {
-        if (!item.is("item", blockingNs))
+        if (item.ns() != blockingNs) continue;  // what goes along (XEP-0377)
+        if (item.name() != "item")
             return StanzaError{Condition::BadRequest, "There are items here, and nothing else."};
         const auto text = item.find("jid");
         if (!text) return StanzaError{Condition::BadRequest, "An item names an address."};

@@ -13,7 +13,8 @@
 
 namespace epode {
 
-// No call blocks the loop. All throw StoreUnavailable. What writes is durable once its task is done.
+// No call blocks the loop. All throw StoreUnavailable. What writes is durable once its task is
+// done.
 class BlockStore {
 public:
     explicit BlockStore(Database& database) : database_{database} {}

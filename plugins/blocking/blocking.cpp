@@ -40,7 +40,8 @@ StanzaError nobodyThere() {
 }
 
 StanzaError isBlockedError() {
-    StanzaError error{ErrorType::Cancel, Condition::NotAcceptable, "You have blocked this address."};
+    StanzaError error{ErrorType::Cancel, Condition::NotAcceptable,
+                      "You have blocked this address."};
     error.application = "blocked";
     error.applicationNs = "urn:xmpp:blocking:errors";
     return error;
@@ -64,8 +65,7 @@ public:
     explicit ForgetRequest(Jid contact) : contact_{std::move(contact)} {}
     std::optional<RosterChange> decide(Account& account) override {
         const Contact* known = account.roster().own(contact_);
-        if (!known || !known->state.pendingIn || !isBlocked(account, contact_))
-            return std::nullopt;
+        if (!known || !known->state.pendingIn || !isBlocked(account, contact_)) return std::nullopt;
         RosterChange change;
         change.contact = *known;
         change.contact.state.pendingIn = false;
@@ -81,8 +81,7 @@ private:
 class Blocking final : public Plugin {
 public:
     explicit Blocking(PluginContext& context)
-        : store_{context.server().database()},
-          entriesMax_{std::size_t(context.value(entriesMax))} {
+        : store_{context.server().database()}, entriesMax_{std::size_t(context.value(entriesMax))} {
         context.onIq(StanzaType::Get, listElement, Addressee::Account, this, &Blocking::list);
         context.onIq(StanzaType::Set, blockElement, Addressee::Account, this, &Blocking::block);
         context.onIq(StanzaType::Set, unblockElement, Addressee::Account, this, &Blocking::unblock);
@@ -188,8 +187,8 @@ bool isMeant(const Jid& entry, const Jid& jid) {
     return only.blocks(jid);
 }
 
-// The bare addresses that see this account's presence and are meant; an entry with a resource is about
-// that one alone.
+// The bare addresses that see this account's presence and are meant; an entry with a resource is
+// about that one alone.
 std::vector<Jid> subscribersMeant(const Account& account, const Jid& entry) {
     std::vector<Jid> found;
     if (!entry.isBare()) {
@@ -206,13 +205,15 @@ std::vector<Jid> subscribersMeant(const Account& account, const Jid& entry) {
 
 void withdrawDirected(Account& account, const Jid& entry) {
     for (const auto& session : account.sessions()) {
-        if (session->directed().empty()) continue;
-        std::erase_if(session->directed(), [&](const Jid& jid) {
-            if (!isMeant(entry, jid)) return false;
+        const Session& watched = *session;
+        std::vector<Jid> meant;
+        for (const Jid& jid : watched.directed())
+            if (isMeant(entry, jid) && !isExempt(account, jid)) meant.push_back(jid);
+        for (const Jid& jid : meant) {
+            session->directed().erase(jid);
             account.shard().server().route(
                 Stanza::presence(StanzaType::Unavailable, session->jid(), jid));
-            return true;
-        });
+        }
     }
 }
 
@@ -273,6 +274,9 @@ Task<Reply> Blocking::unblock(const Iq& iq) {
     if (const auto* error = std::get_if<StanzaError>(&read)) co_return *error;
     const auto& jids = std::get<std::vector<Jid>>(read);
     const bool isAll = jids.empty();
+    if (isAll && iq.payload().firstChild())
+        co_return StanzaError{Condition::BadRequest,
+                              "Name whom you want to hear again, or nobody."};
 
     const AccountId id = iq.account()->id();
     if (isAll)
@@ -317,6 +321,7 @@ const PluginInfo info{
     .implements = {{"XEP-0191", "1.3"}},
     .options = {&entriesMax},
     .migrations = BlockStore::migrations(),
+    .accountTables = {BlockStore::table()},
 };
 
 }  // namespace
