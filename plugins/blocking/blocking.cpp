@@ -30,7 +30,10 @@ Counter stopped{"epode_blocked_stanzas_total",
                 "Stanzas that were not delivered because their sender is blocked"};
 
 // The slot of a session that has asked for the list, and hears of its changes.
-struct Interest {};
+struct Interest {
+    std::string save() const { return "1"; }
+    static Interest restore(std::string_view) { return {}; }
+};
 
 StanzaError foreign() { return {Condition::Forbidden, "A block list belongs to its owner alone."}; }
 
@@ -90,6 +93,7 @@ public:
         context.on(&Services::sessionOutput, Phase::Check, this, &Blocking::deliver);
         context.on(&Services::reaches, Phase::Check, this, &Blocking::reach);
         context.onAccountRead(&Blocking::read);
+        context.savedState<Interest>("blocking");
         context.hostFeature(blockingNs);
         context.accountFeature(blockingNs);
     }
