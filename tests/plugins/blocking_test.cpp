@@ -183,6 +183,28 @@ TEST_CASE("changes are pushed to the clients that have asked for the list") {
           "<unblock xmlns='urn:xmpp:blocking'/>");
 }
 
+TEST_CASE("who has asked for the list before a restart hears of its changes after it") {
+    Verona verona;
+    verona.balcony.ask("get", list);
+    verona.balcony.forget();
+    enableSm(verona.balcony);
+    const auto enabled = parseXml(verona.balcony.next(), ns::client);
+    REQUIRE(enabled);
+    const std::string id{(*enabled)->get("id")};
+    const auto handled = verona.balcony.handled();
+    verona.server.restart();
+    auto& chamber = verona.server.login(juliet + "/chamber");
+    CHECK(outcome(chamber.ask("set", block({romeo}))) == "result");
+    auto& again = verona.server.connect({}, true);
+    again.sendHeader().logIn("juliet").sendHeader();
+    again.forget().send("<resume xmlns='urn:xmpp:sm:3' h='" + std::to_string(handled) +
+                        "' previd='" + id + "'/>");
+    bool isPushed = false;
+    for (const auto& xml : again.all())
+        isPushed = isPushed || xml.find("<block xmlns='urn:xmpp:blocking'>") != std::string::npos;
+    CHECK(isPushed);
+}
+
 TEST_CASE("nothing comes from whom one has blocked, and he finds nobody") {
     Verona verona{"", GENERATE(1u, 2u)};
     verona.befriend();
