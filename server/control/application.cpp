@@ -201,6 +201,8 @@ void Application::startControl() {
     commands_ = addServerCommands(registry_, controls_);
     for (auto& command : addUserCommands(registry_, *server_)) commands_.push_back(std::move(command));
     for (auto& command : addStoreCommands(registry_, *server_)) commands_.push_back(std::move(command));
+    pluginCommands_ = std::make_unique<PluginCommands>(registry_, *server_, *plugins_);
+    pluginCommands_->update();
     commands_.push_back(addSchemaCommand(registry_, *database_, allMigrations(*plugins_)));
     socket_ = std::make_unique<ControlSocket>(
         registry_, *loops_.front(),
@@ -222,6 +224,7 @@ Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
     for (std::size_t i = 0; i < loops_.size(); ++i)
         loops_[i]->post([&streams = *streams_[i]] { streams.settingsChanged(); });
     plugins_->wire(*server_, *config->settings);
+    pluginCommands_->update();
     {
         const std::lock_guard lock{configMutex_};
         config_ = std::move(config);

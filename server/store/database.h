@@ -80,6 +80,9 @@ public:
         std::size_t waitingReads = 0;
     };
     virtual Health health() const = 0;
+    // Whether more than half of what may wait for the writer does wait: who can make others wait (a
+    // stream stops reading) does so now, before anything has to be refused. Cheap, from any thread.
+    virtual bool isPressed() const = 0;
 
     // Counts since the start. From any thread.
     struct Activity {

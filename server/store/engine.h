@@ -31,6 +31,7 @@ public:
     void enqueueWrite(Executor& executor, WorkFunction work, DoneFunction done,
                       Urgency urgency) override;
     Health health() const override;
+    bool isPressed() const override { return queue_.isPressed(); }
     Activity activity() const override;
     void close() override;
     Task<void> backup(std::string path) override;

@@ -702,8 +702,6 @@ class Listen(ServerCase):
         self.ends_with(TIMED_OUT, self.as_bob("listen", "--count", 1, "--timeout", "1s"))
 
     def test_copies_of_other_clients_are_shown_on_demand(self):
-        if isinstance(self.server, servers.Epode):
-            self.skipTest("Epode makes no copies (XEP-0280) yet")
         bob = self.bob_listens("--carbons", "--count", 1)
         self.as_bob("send", self.alice, "from my other client")
         self.assertIn("you to %s: from my other client" % self.alice,
