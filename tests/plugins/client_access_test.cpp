@@ -1,7 +1,9 @@
 // Which devices have access (XEP-0494), and the end of it.
 #include "tests/stream/sasl2.h"
 
+#include "control/command_registry.h"
 #include "core/time_format.h"
+#include "plugins/client_access/device_commands.h"
 #include "route/account_admin.h"
 #include "tests/plugins/answers.h"
 
@@ -48,7 +50,58 @@ std::string revocation(std::string_view id) {
     return "<revoke xmlns='urn:xmpp:cam:0' id='" + std::string{id} + "'/>";
 }
 
+// `epodectl`, with the account and the device.
+CommandResult command(TestServer& server, const std::string& name, const std::string& account,
+                      const std::string& id = {}) {
+    CommandRegistry registry;
+    std::vector<CommandRegistry::Registration> registered;
+    for (auto& one : devices::commands(server.server()))
+        registered.push_back(registry.add(std::move(one)));
+    RawArguments arguments{{"address", account}};
+    if (!id.empty()) arguments["id"] = id;
+    std::optional<CommandResult> result;
+    registry.call(name, arguments,
+                  {.name = "root", .permission = Permission::Operate, .door = "test"},
+                  server.server().shard(0).executor(),
+                  [&result](CommandResult got) { result = std::move(got); });
+    server.run();
+    REQUIRE(result);
+    return std::move(*result);
+}
+
 }  // namespace
+
+TEST_CASE("operators list and revoke devices") {
+    const unsigned shards = GENERATE(1u, 3u);
+    TestServer server{{}, shards};
+    auto& client = loginAs(server, phone, requestToken("HT-SHA-256-EXPR"));
+    const auto listed = command(server, "device list", "juliet@capulet.example");
+    REQUIRE(listed.rows().size() == 1);
+    const auto& row = listed.rows().front();
+    REQUIRE(row.size() == listed.columns().size());
+    const auto id = std::get<std::string>(row[0].value());
+    CHECK(id == list(client).front().id);
+    CHECK(std::get<std::string>(row[1].value()) == "Balcony");
+    CHECK(std::get<bool>(row[5].value()));
+    CHECK(!row[7].isNull());
+
+    CHECK(command(server, "device list", "nobody@capulet.example").error().code == "not-found");
+    CHECK(command(server, "device revoke", "nobody@capulet.example", id).error().code ==
+          "not-found");
+    server.addAccount("romeo@capulet.example");
+    CHECK(command(server, "device revoke", "romeo@capulet.example", id).error().code ==
+          "not-found");
+    CHECK(!client.isClosed());
+
+    const auto revoked = command(server, "device revoke", "juliet@capulet.example", id);
+    CHECK(!revoked.isRefusal());
+    CHECK(revoked.text().find("user passwd juliet@capulet.example") != std::string::npos);
+    CHECK(client.streamError() == "not-authorized");
+    const auto after = command(server, "device list", "juliet@capulet.example");
+    REQUIRE(after.rows().size() == 1);
+    CHECK(!std::get<bool>(after.rows().front()[5].value()));
+    CHECK(after.rows().front()[7].isNull());
+}
 
 TEST_CASE("the devices of an account are listed for its owner") {
     TestServer server;
@@ -117,6 +170,20 @@ TEST_CASE("a device that has a token alone is revoked for good") {
     // Without a password of now, a device is gone with its revocation.
     CHECK(client.ask("set", revocation(found[1].id)).find("type='result'") != std::string::npos);
     CHECK(client.streamError() == "not-authorized");
+}
+
+TEST_CASE("which device a session belongs to is known after a restart") {
+    TestServer server;
+    server.addAccount("juliet@capulet.example");
+    auto& client = open(server).forget();
+    client.send(plain2("juliet",
+                       userAgent(phone) + bind2("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")));
+    success2(client);
+    server.restart();
+    const auto found = list(loginAs(server, laptop));
+    REQUIRE(found.size() == 2);
+    CHECK(found[0].text == "true password Orchard");
+    CHECK(found[1].text == "true password Balcony");
 }
 
 TEST_CASE("nobody sees or revokes the devices of somebody else") {
