@@ -2,7 +2,7 @@
 // it knows all options.
 #pragma once
 
-#include "control/command.h"
+#include "core/command.h"
 
 #include <optional>
 #include <string>

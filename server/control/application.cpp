@@ -200,6 +200,8 @@ void Application::startControl() {
     commands_ = addServerCommands(registry_, controls_);
     for (auto& command : addUserCommands(registry_, *server_)) commands_.push_back(std::move(command));
     for (auto& command : addStoreCommands(registry_, *server_)) commands_.push_back(std::move(command));
+    pluginCommands_ = std::make_unique<PluginCommands>(registry_, *server_, *plugins_);
+    pluginCommands_->update();
     socket_ = std::make_unique<ControlSocket>(
         registry_, *loops_.front(),
         ControlSocketSettings{.path = controlSocketPath(*config_->settings),
@@ -215,6 +217,7 @@ Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
     for (std::size_t i = 0; i < loops_.size(); ++i)
         loops_[i]->post([&streams = *streams_[i]] { streams.settingsChanged(); });
     plugins_->wire(*server_, *config->settings);
+    pluginCommands_->update();
     std::atomic_store(&config_, std::move(config));
     log_.writer().reopen();
     co_return;

@@ -163,6 +163,7 @@ std::string helpPage(const CommandInfo& command) {
     std::string page = summaryOf(command) + ".\n\n" +
                        wrapped("Usage: " + usageLine(command), 7, pageColumns) + "\n";
     if (!command.details.empty()) page += "\n" + wrapped(command.details, 0, pageColumns) + "\n";
+    if (!command.plugin.empty()) page += "\nA command of the plugin " + command.plugin + ".\n";
     std::size_t column = 0;
     for (const auto& argument : command.arguments) column = std::max(column, width(form(argument)));
     column = std::min<std::size_t>(column, 28);
@@ -239,6 +240,9 @@ std::string referencePage(const std::vector<CommandInfo>& commands) {
     for (const auto& command : commands) {
         page += "\n## " + command.name + "\n\n" + summaryOf(command) + ".\n\n```\n" +
                 usageLine(command) + "\n```\n";
+        if (!command.plugin.empty())
+            page += "\nOf the plugin [" + command.plugin + "](../../plugins/" + command.plugin +
+                    "/README.md).\n";
         if (!command.details.empty()) page += "\n" + command.details + "\n";
         if (!command.arguments.empty()) page += "\n| Argument | Meaning |\n| --- | --- |\n";
         for (const auto& argument : command.arguments) {

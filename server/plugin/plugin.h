@@ -8,12 +8,14 @@
 // (`session.state<MyState>()`), what must last goes to a store.
 #pragma once
 
+#include "core/command.h"
 #include "core/option.h"
 #include "core/task.h"
 #include "route/account.h"
 #include "route/host.h"
 #include "route/server.h"
 #include "route/session.h"
+#include "store/account_store.h"
 
 #include <functional>
 #include <memory>
@@ -23,7 +25,6 @@
 
 namespace epode {
 
-struct Command;
 struct Migration;
 
 // A plugin that was built against other headers would misunderstand this server. The number is raised by
@@ -52,6 +53,11 @@ struct PluginInfo {
     std::vector<Specification> implements{};
     std::vector<OptionRef> options{};
     std::vector<const Migration*> migrations{};
+    // Own tables whose rows belong to accounts: they go when their account is removed.
+    std::vector<AccountTable> accountTables{};
+    // Commands for `epodectl`, there while any host has the plugin. Called once when the plugin is
+    // loaded; the server outlives the commands, while an object of the plugin may not.
+    std::vector<Command> (*commands)(Server& server) = nullptr;
     bool byDefault = true;  // loaded when the configuration does not say
 };
 

@@ -8,6 +8,7 @@
 #include "store/database.h"
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -79,7 +80,7 @@ public:
     Task<void> finishRemoval(AccountId account);
     // At start: completes removals that were interrupted.
     Task<void> finishRemovals();
-    // Before the first account is removed.
+    // From any thread; again does nothing. Removals that begin later know the table.
     void addTable(AccountTable table);
 
     // At most `most` accounts of a domain (empty: of all), after the address `after`, by address.
@@ -96,7 +97,10 @@ private:
         WallTime when;
     };
 
+    std::vector<AccountTable> tables() const;
+
     Database& database_;
+    mutable std::mutex mutex_;
     std::vector<AccountTable> tables_;
     RowChannel<Note> logins_;
     RowChannel<Note> activities_;

@@ -50,6 +50,9 @@ TEST_CASE("the reference pages say what the code declares", "[reference]") {
         commands.push_back(std::move(command));
     for (auto& command : addStoreCommands(registry, server.server()))
         commands.push_back(std::move(command));
+    for (const auto& [name, entry] : plugins.available())
+        for (Command& command : PluginHost::commands(*entry, server.server()))
+            commands.push_back(registry.add(std::move(command)));
     checkPage("commands.md", referencePage(registry.list()));
 }
 
