@@ -35,6 +35,14 @@ Document hostInfo(const Host& host) {
     return query;
 }
 
+// Who answers for a node; null when it is unknown.
+const DiscoNodes* ownerOf(const Iq& iq) {
+    const auto addressee = iq.isToHost() ? Addressee::Host : Addressee::Account;
+    for (const auto& nodes : iq.host().services().discoNodes)
+        if (nodes.addressee == addressee && nodes.isOwn(iq)) return &nodes;
+    return nullptr;
+}
+
 class Disco final : public Plugin {
 public:
     explicit Disco(PluginContext& context) {
@@ -57,16 +65,21 @@ public:
 private:
     Task<Reply> aboutHost(const Iq& iq) {
         const std::string_view node = iq.payload().get("node");
-        Document query = hostInfo(iq.host());
-        if (!node.empty()) {
-            if (node != std::string{softwareNode} + "#" + verification(iq.host())) co_return noSuchNode();
-            query->set("node", node);
+        const bool isSoftware = node == std::string{softwareNode} + "#" + verification(iq.host());
+        if (!node.empty() && !isSoftware) {
+            auto reply = co_await answerForNode(iq);
+            co_return reply;
         }
+        Document query = hostInfo(iq.host());
+        if (!node.empty()) query->set("node", node);
         co_return Reply{std::move(query)};
     }
 
     Task<Reply> itemsOfHost(const Iq& iq) {
-        if (!iq.payload().get("node").empty()) co_return noSuchNode();
+        if (!iq.payload().get("node").empty()) {
+            auto reply = co_await answerForNode(iq);
+            co_return reply;
+        }
         Document query{items.name, items.ns};
         for (const auto& item : iq.host().services().hostDisco.items) {
             Element& element = query->add("item");
@@ -81,7 +94,10 @@ private:
     // if it did not exist (XEP-0030, 8).
     Task<Reply> aboutAccount(const Iq& iq) {
         if (!mayAsk(iq)) co_return hidden();
-        if (!iq.payload().get("node").empty()) co_return noSuchNode();
+        if (!iq.payload().get("node").empty()) {
+            auto reply = co_await answerForNode(iq);
+            co_return reply;
+        }
         Document query{info.name, info.ns};
         addEntry(*query, iq.host().services().accountDisco);
         co_return Reply{std::move(query)};
@@ -90,11 +106,21 @@ private:
     // An account's resources, for those who see its presence anyway (XEP-0030, 3.2 and 8).
     Task<Reply> itemsOfAccount(const Iq& iq) {
         if (!mayAsk(iq)) co_return hidden();
-        if (!iq.payload().get("node").empty()) co_return noSuchNode();
+        if (!iq.payload().get("node").empty()) {
+            auto reply = co_await answerForNode(iq);
+            co_return reply;
+        }
         Document query{items.name, items.ns};
         for (const auto& session : iq.account()->sessions())
             if (session->isAvailable()) query->add("item").set("jid", session->jid().text());
         co_return Reply{std::move(query)};
+    }
+
+    static Task<Reply> answerForNode(const Iq& iq) {
+        const DiscoNodes* nodes = ownerOf(iq);
+        if (!nodes) co_return noSuchNode();
+        auto reply = co_await nodes->answer(iq);
+        co_return reply;
     }
 
     Verdict announceCaps(FeaturesEvent& event) {

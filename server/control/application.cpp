@@ -107,6 +107,7 @@ void Application::startServer() {
     server_ = std::make_unique<Server>(*database_, workers_, config_->settings, config_->hosts, executors);
     database_->migrate(plugins_->migrations());
     server_->setSaltSecret(readSaltSecret());
+    server_->setCommands(&registry_);
     plugins_->wire(*server_, *config_->settings);
 
     TlsProfile profile{.alpn = {"xmpp-client"},

@@ -3,6 +3,7 @@
 
 #include "core/option.h"
 #include "core/task.h"
+#include "route/ad_hoc.h"
 #include "route/background.h"
 #include "route/hooks.h"
 #include "route/iq.h"
@@ -38,6 +39,14 @@ struct DiscoEntry {
 // A request on a stream that nobody has logged in on (in-band registration).
 using StreamIqHandler = std::function<Task<Reply>(const StreamFacts&, StanzaPtr)>;
 
+// Nodes of a host's or an account's discovery (XEP-0030, 3) that a plugin answers for: both #info and
+// #items, as it would be asked without disco.
+struct DiscoNodes {
+    Addressee addressee;
+    std::function<bool(const Iq&)> isOwn;
+    IqHandler answer;
+};
+
 // All that plugins have wired into one host. Built when plugins are loaded, then immutable and shared
 // by the shards; a change makes a new one.
 struct Services {
@@ -58,6 +67,8 @@ struct Services {
     std::map<std::pair<std::string, std::string>, StreamIqHandler> streamIqs;  // (name, ns)
     DiscoEntry hostDisco;
     DiscoEntry accountDisco;
+    std::vector<DiscoNodes> discoNodes;
+    std::vector<AdHocCommand> adHocCommands;
     std::vector<BackgroundWork> background;
 };
 
