@@ -125,12 +125,24 @@ Task<std::optional<AccountId>> AccountStore::create(std::string jid, std::vector
 }
 
 Task<bool> AccountStore::setCredentials(std::string jid, std::vector<StoredKeys> keys) {
-    auto work = [jid = std::move(jid), keys = std::move(keys)](SqlConnection& connection) {
+    auto work = [this, jid = std::move(jid), keys = std::move(keys)](SqlConnection& connection) {
         const auto account = findAccount(connection, jid);
         if (!account) return false;
         connection.run("DELETE FROM credential WHERE account = ?1", {*account});
         insertKeys(connection, *account, keys);
+        for (const auto& rule : passwordRules_) connection.run(rule, {*account});
         return true;
+    };
+    return database_.write(std::move(work));
+}
+
+Task<void> AccountStore::addCredentials(AccountId account, StoredKeys keys) {
+    auto work = [account, keys = std::move(keys)](SqlConnection& connection) {
+        connection.run(
+            "INSERT INTO credential SELECT id, ?2, ?3, ?4, ?5, ?6 FROM account WHERE id = ?1 "
+            "ON CONFLICT DO NOTHING",
+            {account, keys.hash, Blob{keys.salt}, keys.iterations, Blob{keys.storedKey},
+             Blob{keys.serverKey}});
     };
     return database_.write(std::move(work));
 }
