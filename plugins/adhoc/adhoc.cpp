@@ -180,7 +180,7 @@ private:
     std::optional<StanzaError> problemWith(const Iq& iq, std::string_view node) const;
 
     Server& server_;
-    const Operators operators_;
+    Operators operators_;
     CommandSessions sessions_;
     const std::size_t rowsMax_;
     Administration administration_;
@@ -236,9 +236,11 @@ std::vector<Offer> AdHoc::offersFor(const Iq& iq) const {
     return offers;
 }
 
+// Nobody learns from it whether an account exists.
 bool AdHoc::isNode(const Iq& iq) const {
     const std::string_view node = iq.payload().get("node");
-    return node == ns::commands || isNodeOfCommand(node) || offered(iq, node) != nullptr;
+    if (!iq.isToHost()) return iq.isToOwnAccount() && (node == ns::commands || offered(iq, node));
+    return node == ns::commands || isNodeOfCommand(node) || offered(iq, node);
 }
 
 Task<Reply> AdHoc::discover(const Iq& iq) {

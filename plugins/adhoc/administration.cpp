@@ -131,12 +131,17 @@ std::string factOf(const CommandResult& outcome, std::string_view name) {
 
 }  // namespace
 
-Administration::Administration(PluginContext& context, const Operators& operators,
-                               std::size_t rowsMax)
-    : server_{context.server()}, host_{context.host()}, operators_{operators}, rowsMax_{rowsMax} {
+Administration::Administration(PluginContext& context, Operators& operators, std::size_t rowsMax)
+    : server_{context.server()},
+      host_{context.host()},
+      operators_{operators},
+      store_{context.server().database(), "adhoc"},
+      rowsMax_{rowsMax} {
     constexpr auto administer = Permission::Administer;
     constexpr auto operate = Permission::Operate;
     using A = Administration;
+    context.inBackground(Duration{0}, this, &A::loadAdmins);
+    context.on(&Services::accountRemoved, Phase::Observe, this, &A::onRemoved);
     waker_ = context.inBackground(never, this, &A::stopWhenAsked);
     add(context, "add-user", "Add a user", administer, Over::Host, &A::addUser);
     add(context, "delete-user", "Delete users", administer, Over::Host, &A::deleteUsers);
@@ -175,6 +180,8 @@ Administration::Administration(PluginContext& context, const Operators& operator
         &A::setWelcome);
     add(context, "delete-welcome", "Tell new accounts nothing", administer, Over::Host,
         &A::deleteWelcome);
+    add(context, "edit-admin", "Name the administrators of this host", administer, Over::Server,
+        &A::editAdmins);
     add(context, "shutdown", "Shut down the server", administer, Over::Server, &A::shutdown);
 }
 
@@ -488,6 +495,82 @@ Task<AdHocReply> Administration::setWelcome(const AdHocCall& call) {
 Task<AdHocReply> Administration::deleteWelcome(const AdHocCall& call) {
     auto reply = co_await runWithText(call, "welcome remove", "");
     co_return reply;
+}
+
+// ---- administrators
+
+namespace {
+
+constexpr AccountId nobody = 0;
+std::string adminsKey(std::string_view host) { return "admins/" + std::string{host}; }
+
+// An address holds no new line.
+std::vector<std::string> readLines(std::string_view text) {
+    std::vector<std::string> lines;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto end = std::min(text.find('\n', at), text.size());
+        lines.emplace_back(text.substr(at, end - at));
+        at = end + 1;
+    }
+    return lines;
+}
+
+}  // namespace
+
+Task<Duration> Administration::loadAdmins() {
+    const std::string key = adminsKey(host_);
+    const auto stored = co_await store_.get(nobody, key);
+    if (stored) operators_.setNamed(readLines(*stored));
+    co_return never;
+}
+
+Task<> Administration::saveAdmins(std::vector<std::string> jids) {
+    std::string lines;
+    for (const auto& jid : jids) lines += jid + "\n";
+    const std::string key = adminsKey(host_);
+    co_await store_.put(nobody, key, lines);
+    operators_.setNamed(jids);
+}
+
+// Who gets the address next is no administrator. The services hold this until it is stored.
+Verdict Administration::onRemoved(AccountEvent& event) {
+    auto named = operators_.named();
+    if (std::erase(named, event.account.text()) == 0) return Verdict::Pass;
+    operators_.setNamed(named);
+    start(saveAdmins(std::move(named)),
+          [services = server_.here().host(host_)->sharedServices()](std::exception_ptr) {});
+    return Verdict::Pass;
+}
+
+// Those of the configuration are no part of it: they stay whatever is named here.
+Task<AdHocReply> Administration::editAdmins(const AdHocCall& call) {
+    if (call.answers.empty()) {
+        auto form = question("Name the administrators of this host");
+        form.setInstructions(
+            "They administer the accounts of this host, besides those whom the configuration "
+            "names.");
+        form.add({.var = "adminjids",
+                  .type = FieldType::JidMulti,
+                  .label = "Administrators",
+                  .values = operators_.named()});
+        co_return AdHocReply::ask(std::move(form));
+    }
+    const auto jids = call.answers[0].jids("adminjids");
+    if (jids.size() > accountsPerCallMax)
+        co_return AdHocReply::failed(
+            {Condition::NotAcceptable, "These are too many administrators."});
+    std::vector<std::string> named;
+    for (const Jid& jid : jids) {
+        if (!isOurs(jid) || !jid.isBare()) co_return AdHocReply::failed(elsewhere());
+        const auto account = co_await server_.stores().accounts.find(jid.text());
+        if (!account) co_return AdHocReply::failed(elsewhere());
+        named.push_back(jid.text());
+    }
+    co_await saveAdmins(named);
+    adhocLog.notice(
+        "administrators were named",
+        {{"host", host_}, {"caller", call.caller.text()}, {"number", std::int64_t(jids.size())}});
+    co_return AdHocReply::done();
 }
 
 // ---- the end

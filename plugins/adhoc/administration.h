@@ -5,6 +5,7 @@
 #include "core/command.h"
 #include "operators.h"
 #include "plugin/plugin.h"
+#include "store/keyed_store.h"
 
 #include <memory>
 #include <mutex>
@@ -18,7 +19,7 @@ inline constexpr std::string_view adminNs = "http://jabber.org/protocol/admin";
 
 class Administration {
 public:
-    Administration(PluginContext& context, const Operators& operators, std::size_t rowsMax);
+    Administration(PluginContext& context, Operators& operators, std::size_t rowsMax);
 
 private:
     using Handler = Task<AdHocReply> (Administration::*)(const AdHocCall&);
@@ -48,6 +49,7 @@ private:
     Task<AdHocReply> deleteMotd(const AdHocCall& call);
     Task<AdHocReply> setWelcome(const AdHocCall& call);
     Task<AdHocReply> deleteWelcome(const AdHocCall& call);
+    Task<AdHocReply> editAdmins(const AdHocCall& call);
     Task<AdHocReply> shutdown(const AdHocCall& call);
 
     // Runs a declared command with the caller's permission over this host.
@@ -61,6 +63,9 @@ private:
     Task<std::vector<std::string>> online();
     bool isOurs(const Jid& account) const;
     std::size_t wantedItems(const DataForm& answer) const;
+    Task<Duration> loadAdmins();
+    Verdict onRemoved(AccountEvent& event);
+    Task<> saveAdmins(std::vector<std::string> jids);
     Task<Duration> stopWhenAsked();
 
     // A stop that somebody has asked for.
@@ -71,7 +76,8 @@ private:
 
     Server& server_;
     const std::string host_;
-    const Operators& operators_;
+    Operators& operators_;
+    KeyedStore store_;
     const std::size_t rowsMax_;
     std::shared_ptr<Waker> waker_;
     std::mutex mutex_;

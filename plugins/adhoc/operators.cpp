@@ -34,7 +34,21 @@ std::optional<Permission> Operators::permission(const Jid& caller) const {
 
 std::optional<Permission> Operators::permissionOverHost(const Jid& caller) const {
     if (hostAdmins_.contains(caller.bareText())) return Permission::Administer;
+    {
+        const std::lock_guard lock{mutex_};
+        if (named_.contains(caller.bareText())) return Permission::Administer;
+    }
     return permission(caller);
+}
+
+void Operators::setNamed(const Names& named) {
+    const std::lock_guard lock{mutex_};
+    named_ = {named.begin(), named.end()};
+}
+
+Operators::Names Operators::named() const {
+    const std::lock_guard lock{mutex_};
+    return {named_.begin(), named_.end()};
 }
 
 }  // namespace epode::adhoc

@@ -1,9 +1,10 @@
-// Who may use which commands in a client.
+// Who may use which commands in a client. Thread-safe.
 #pragma once
 
 #include "core/command.h"
 #include "core/jid.h"
 
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -23,8 +24,15 @@ public:
     // Over the accounts of this host: its own administrators, and those of the server.
     std::optional<Permission> permissionOverHost(const Jid& caller) const;
 
+    // Administrators of this host that others have named in their client, besides those of the
+    // configuration.
+    void setNamed(const Names& named);
+    Names named() const;
+
 private:
-    std::set<std::string, std::less<>> admins_, operators_, hostAdmins_;  // bare addresses
+    const std::set<std::string, std::less<>> admins_, operators_, hostAdmins_;  // bare addresses
+    mutable std::mutex mutex_;
+    std::set<std::string, std::less<>> named_;
 };
 
 }  // namespace epode::adhoc

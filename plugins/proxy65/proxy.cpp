@@ -170,6 +170,7 @@ std::shared_ptr<Proxy> Proxy::of(Server& server) {
     return proxy;
 }
 
+Proxy::Proxy(Executor& executor) : executor_{executor} {}
 Proxy::~Proxy() = default;
 
 void Proxy::configure(Settings settings) {
@@ -177,6 +178,8 @@ void Proxy::configure(Settings settings) {
         settings.addresses != settings_.addresses || settings.port != settings_.port ||
         settings.connectionsPerAddressMax != settings_.connectionsPerAddressMax;
     settings_ = std::move(settings);
+    budget_ = share(settings_.totalBytesPerSecond);
+    for (const auto& stream : streams_) stream->budget = share(settings_.streamBytesPerSecond);
     setTick();
     // Simulated executors have no sockets.
     auto* loop = dynamic_cast<EventLoop*>(&executor_);

@@ -60,7 +60,7 @@ public:
     std::size_t streamCount() const { return streams_.size(); }
 
 private:
-    explicit Proxy(Executor& executor) : executor_{executor} {}
+    explicit Proxy(Executor& executor);
     class Connection;
     struct Stream;
     struct Waiting {

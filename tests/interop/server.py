@@ -86,14 +86,15 @@ class Server:
 
     def __init__(self, folder):
         self.folder = folder
-        self.port, self.tls_port, self.turn_port = free_ports(3)
+        self.port, self.tls_port, self.turn_port, self.proxy_port = free_ports(4)
         self.turn_secret = secrets.token_hex(16)
         self.data = os.path.join(folder, "data")
         os.mkdir(self.data)
         self.log = os.path.join(folder, "server.log")
         self.values = {"DATA": self.data, "PORT": self.port, "TLS_PORT": self.tls_port, "DOMAIN": DOMAIN,
                        "CERTIFICATE": os.path.join(folder, "server.pem"), "KEY": os.path.join(folder, "server.key"),
-                       "TURN_PORT": self.turn_port, "TURN_SECRET": self.turn_secret}
+                       "TURN_PORT": self.turn_port, "TURN_SECRET": self.turn_secret,
+                       "PROXY_PORT": self.proxy_port}
         self.process = None
 
     def spawn(self, command):

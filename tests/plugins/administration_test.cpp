@@ -172,6 +172,42 @@ TEST_CASE("the administrator of a host administers this host") {
     CHECK(outcome(execute(peter, capulet, admin("get-user-roster"))) == "cancel forbidden");
 }
 
+TEST_CASE("administrators of a host are named by those of the server, also over a restart") {
+    CommandStage stage{toml};
+    auto& escalus = stage.server.login("escalus@capulet.example/throne");
+    auto& paris = stage.server.login("paris@capulet.example/street");
+    auto& nurse = stage.server.login("nurse@capulet.example/room");
+    CHECK(outcome(execute(nurse, capulet, admin("edit-admin"))) == "cancel forbidden");
+    CHECK(outcome(execute(paris, capulet, admin("add-user"))) == "cancel forbidden");
+    for (const std::string jids :
+         {"nobody@capulet.example", "romeo@montague.example", "paris@capulet.example/street"})
+        CHECK(outcome(run(escalus, "edit-admin", {{"adminjids", jids}})) ==
+              "cancel item-not-found");
+    CHECK(command(run(escalus, "edit-admin", {{"adminjids", "paris@capulet.example"}})).status ==
+          "completed");
+    CHECK(command(execute(paris, capulet, admin("add-user"))).status == "executing");
+    CHECK(outcome(execute(paris, capulet, admin("shutdown"))) == "cancel forbidden");
+    CHECK(outcome(execute(paris, "montague.example", admin("add-user"))) == "cancel forbidden");
+    stage.restart();
+    auto& again = stage.server.login("paris@capulet.example/street");
+    CHECK(command(execute(again, capulet, admin("add-user"))).status == "executing");
+    auto& prince = stage.server.login("escalus@capulet.example/throne");
+    const auto asked = command(execute(prince, capulet, admin("edit-admin")));
+    CHECK(asked.form->text("adminjids") == "paris@capulet.example");
+    // Who gets the address of one who is gone is no administrator.
+    CHECK(command(run(prince, "delete-user", {{"accountjids", "paris@capulet.example"}})).status ==
+          "completed");
+    auto& heir = stage.server.login("paris@capulet.example/street");
+    CHECK(outcome(execute(heir, capulet, admin("add-user"))) == "cancel forbidden");
+    CHECK(command(run(prince, "edit-admin", {{"adminjids", "paris@capulet.example"}})).status ==
+          "completed");
+    CHECK(command(execute(heir, capulet, admin("add-user"))).status == "executing");
+    stage.server.rewire();
+    CHECK(command(execute(heir, capulet, admin("add-user"))).status == "executing");
+    CHECK(command(run(prince, "edit-admin", {})).status == "completed");
+    CHECK(outcome(execute(heir, capulet, admin("add-user"))) == "cancel forbidden");
+}
+
 TEST_CASE("passwords can't be asked for") {
     CommandStage stage{toml};
     auto& escalus = stage.server.login("escalus@capulet.example/throne");
