@@ -29,7 +29,11 @@ async def commands():
     assert "urn:epode:command:user.add" in nodes, nodes
     assert "http://jabber.org/protocol/admin#add-user" in nodes, nodes
     none = await user["xep_0050"].get_commands(support.DOMAIN)
-    assert not none["disco_items"]["items"], none
+    own = {item[1] for item in none["disco_items"]["items"]}
+    assert own == {"urn:xmpp:invite#invite"}, none
+    invitation = await user["xep_0050"].send_command(support.DOMAIN, "urn:xmpp:invite#invite")
+    uri = invitation["command"]["form"].get_values()["uri"]
+    assert uri.startswith(f"xmpp:{support.address(USER)}?roster;preauth="), uri
 
     # XEP-0133, by its own plugin and callbacks.
     ended = asyncio.get_event_loop().create_future()

@@ -11,6 +11,8 @@ using namespace epode;
 namespace {
 
 constexpr std::string_view toml = R"(
+[invite]
+users_may = 'nothing'
 [commands]
 admins = ["escalus@capulet.example"]
 operators = ["peter@capulet.example"]
