@@ -2,7 +2,7 @@
 // list with its arguments.
 #pragma once
 
-#include "control/command.h"
+#include "core/command.h"
 #include "core/time.h"
 
 #include <optional>

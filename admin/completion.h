@@ -2,7 +2,7 @@
 // being installed anywhere.
 #pragma once
 
-#include "control/command.h"
+#include "core/command.h"
 
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 // Results as people read them.
 #pragma once
 
-#include "control/command_result.h"
+#include "core/command_result.h"
 
 #include <string>
 #include <string_view>

@@ -97,13 +97,6 @@ std::int64_t lengthOf(std::string_view utf8) {
     return std::count_if(utf8.begin(), utf8.end(), [](char byte) { return (byte & 0xC0) != 0x80; });
 }
 
-std::string networkOf(const std::string& address) {
-    const auto parsed = IpAddress::parse(address);
-    if (!parsed) return address;
-    const auto network = parsed->network();
-    return {network.begin(), network.end()};
-}
-
 class Registration final : public Plugin {
 public:
     explicit Registration(PluginContext& context)

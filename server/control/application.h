@@ -6,6 +6,7 @@
 #include "control/control_socket.h"
 #include "control/daemon.h"
 #include "control/log_sink.h"
+#include "control/plugin_commands.h"
 #include "control/server_commands.h"
 #include "core/worker_pool.h"
 #include "net/event_loop.h"
@@ -71,6 +72,7 @@ private:
     CommandRegistry registry_;
     std::shared_ptr<ServerControls> controls_;
     std::vector<CommandRegistry::Registration> commands_;
+    std::unique_ptr<PluginCommands> pluginCommands_;
     std::unique_ptr<ControlSocket> socket_;
 };
 

@@ -1,7 +1,7 @@
 // Pages made from the declarations of commands.
 #pragma once
 
-#include "control/command.h"
+#include "core/command.h"
 
 #include <string>
 #include <vector>

@@ -2,7 +2,7 @@
 // chat) gets the same checks of permission and arguments.
 #pragma once
 
-#include "control/command.h"
+#include "core/command.h"
 
 #include <memory>
 #include <mutex>

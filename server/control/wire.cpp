@@ -183,6 +183,7 @@ void writeCommand(JsonLine& line, const CommandInfo& command) {
     if (!command.details.empty()) line.key("details").value(std::string_view{command.details});
     line.key("permission").value(toText(command.permission));
     line.key("dangerous").flag(command.danger == Danger::Dangerous);
+    if (!command.plugin.empty()) line.key("plugin").value(std::string_view{command.plugin});
     line.key("arguments").open('[');
     for (const auto& argument : command.arguments) writeArgument(line, argument);
     line.close(']').key("examples").open('[');
@@ -380,6 +381,7 @@ CommandInfo readCommand(const ObjectPtr& object) {
         if (permission == toText(level)) command.permission = level;
     }
     if (flagOf(object->get("dangerous"), "dangerous")) command.danger = Danger::Dangerous;
+    command.plugin = optionalText(object, "plugin");
     const auto arguments = arrayOf(object->get("arguments"), "arguments");
     for (const auto& argument : *arguments) {
         command.arguments.push_back(readArgument(objectOf(argument, "argument")));

@@ -12,7 +12,7 @@
 // Sizes are bytes, durations seconds, times ISO 8601; the kind of each value stands beside it.
 #pragma once
 
-#include "control/command.h"
+#include "core/command.h"
 
 #include <cstdint>
 #include <stdexcept>

@@ -8,12 +8,14 @@
 // (`session.state<MyState>()`), what must last goes to a store.
 #pragma once
 
+#include "core/command.h"
 #include "core/option.h"
 #include "core/task.h"
 #include "route/account.h"
 #include "route/host.h"
 #include "route/server.h"
 #include "route/session.h"
+#include "store/account_store.h"
 
 #include <deque>
 #include <functional>
@@ -24,7 +26,6 @@
 
 namespace epode {
 
-struct Command;
 struct Migration;
 
 // A plugin that was built against other headers would misunderstand this server. The number is raised by
@@ -53,6 +54,11 @@ struct PluginInfo {
     std::vector<Specification> implements{};
     std::vector<OptionRef> options{};
     std::vector<const Migration*> migrations{};
+    // Own tables whose rows belong to accounts: they go when their account is removed.
+    std::vector<AccountTable> accountTables{};
+    // Commands for `epodectl`, there while any host has the plugin. Called once when the plugin is
+    // loaded; the server outlives the commands, while an object of the plugin may not.
+    std::vector<Command> (*commands)(Server& server) = nullptr;
     bool byDefault = true;  // loaded when the configuration does not say
 };
 
@@ -123,10 +129,54 @@ public:
             };
     }
 
+    // Elements of a session's stream that are no stanzas, as member functions
+    // `void handler(Session&, const Element&)`.
+    template <typename P>
+    void onElement(QName element, P* plugin, void (P::*handler)(Session&, const Element&)) {
+        services_.streamElements[{std::string{element.name}, std::string{element.ns}}] =
+            [plugin, handler](Session& session, const Element& element) { (plugin->*handler)(session, element); };
+    }
+    // A session's slot of this type is saved with the session when the server stops, and is there again
+    // when the session is. The type has `std::string save() const` and `static T restore(std::string_view)`.
+    template <typename T>
+    void savedState(std::string name) {
+        services_.savedStates.push_back(savedSlot<T>(std::move(name)));
+    }
+
     // Hooks, as member functions `Verdict handler(Event&)`; the event decides which.
     template <typename P, typename E>
     void on(Hook<E> Services::*hook, Phase phase, P* plugin, Verdict (P::*handler)(E&)) {
         (services_.*hook).add(phase, plugin_, [plugin, handler](E& event) { return (plugin->*handler)(event); });
+    }
+
+    // While a client logs in (route/login.h tells the order of these). An element that a client may put
+    // into its <bind/> (XEP-0386), as a member function `void handler(InlineRequest&)`; its namespace is
+    // advertised: `context.onInline({"enable", "urn:xmpp:carbons:2"}, this, &Carbons::enableInline)`.
+    template <typename P>
+    void onInline(QName element, P* plugin, void (P::*handler)(InlineRequest&)) {
+        services_.inlines.push_back({plugin_, std::string{element.name}, std::string{element.ns},
+                                     [plugin, handler](InlineRequest& request) { (plugin->*handler)(request); }});
+    }
+    // `Task<void> handler(Login&)`: the client has proved who it is; or a session will be bound for it.
+    template <typename P>
+    void onLogin(P* plugin, Task<void> (P::*handler)(Login&)) {
+        services_.logins.push_back({plugin_, [plugin, handler](Login& login) { return (plugin->*handler)(login); }});
+    }
+    template <typename P>
+    void onBinding(P* plugin, Task<void> (P::*handler)(Login&)) {
+        services_.bindings.push_back({plugin_, [plugin, handler](Login& login) { return (plugin->*handler)(login); }});
+    }
+    // A mechanism of its own: `Task<sasl::Step> handler(Login&)`. It is offered by who announces it
+    // (Services::loginFeatures).
+    template <typename P>
+    void onLoginMethod(std::string_view mechanism, P* plugin, Task<sasl::Step> (P::*handler)(Login&)) {
+        services_.loginMethods[std::string{mechanism}] = {
+            plugin_, [plugin, handler](Login& login) { return (plugin->*handler)(login); }};
+    }
+    // Asked after each proof of a password: `Task<std::unique_ptr<LoginTask>> handler(Login&)`.
+    template <typename P>
+    void onLoginTask(P* plugin, Task<std::unique_ptr<LoginTask>> (P::*handler)(Login&)) {
+        services_.loginTasks.push_back({plugin_, [plugin, handler](Login& login) { return (plugin->*handler)(login); }});
     }
 
     // Work by the clock, as a member function `Task<Duration> step()`: one bounded step, which returns

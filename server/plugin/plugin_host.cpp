@@ -1,6 +1,7 @@
 #include "plugin/plugin_host.h"
 
 #include "core/log.h"
+#include "store/stores.h"
 
 #include <Poco/SharedLibrary.h>
 
@@ -122,7 +123,18 @@ std::vector<Migration> PluginHost::migrations() const {
     return all;
 }
 
+std::vector<Command> PluginHost::commands(const PluginEntry& entry, Server& server) {
+    if (!entry.info->commands) return {};
+    auto commands = entry.info->commands(server);
+    for (Command& command : commands) command.plugin = entry.info->name;
+    return commands;
+}
+
 void PluginHost::wire(Server& server, const Settings& settings) {
+    // Also of plugins that no host has at the moment: their rows are still there.
+    for (const auto& [name, entry] : available_)
+        for (const AccountTable& table : entry->info->accountTables)
+            server.stores().accounts.addTable(table);
     std::set<std::string_view> seen;
     for (const auto& host : server.hosts()) {
         auto wiring = std::make_shared<Wiring>();
@@ -147,6 +159,11 @@ void PluginHost::wire(Server& server, const Settings& settings) {
 std::vector<std::string> PluginHost::wired(std::string_view host) const {
     const auto found = wired_.find(host);
     return found == wired_.end() ? std::vector<std::string>{} : found->second;
+}
+
+bool PluginHost::isWired(std::string_view plugin) const {
+    return std::any_of(wired_.begin(), wired_.end(),
+                       [plugin](const auto& host) { return contains(host.second, plugin); });
 }
 
 std::vector<OptionRef> pluginHostOptions() { return {&directory, &enabled, &disabled}; }

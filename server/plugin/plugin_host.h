@@ -34,10 +34,15 @@ public:
     std::vector<OptionRef> options() const;
     std::vector<Migration> migrations() const;
 
+    // The commands of one of them, with its name in them.
+    static std::vector<Command> commands(const PluginEntry& entry, Server& server);
+
     // Makes the plugins of each host anew with these settings, and hands them to the shards.
     void wire(Server& server, const Settings& settings);
     // The names that are wired into a host.
     std::vector<std::string> wired(std::string_view host) const;
+    // Wired into any host.
+    bool isWired(std::string_view plugin) const;
 
 private:
     struct Library;

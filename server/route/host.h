@@ -7,12 +7,15 @@
 #include "route/disco_entry.h"
 #include "route/hooks.h"
 #include "route/iq.h"
+#include "route/login.h"
 #include "route/pep.h"
 #include "route/served_domain.h"
 #include "route/session_options.h"
+#include "route/state_slots.h"
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,6 +26,9 @@ namespace epode {
 // A request on a stream that nobody has logged in on (in-band registration).
 using StreamIqHandler = std::function<Task<Reply>(const StreamFacts&, StanzaPtr)>;
 
+// An element of a session's stream that is no stanza, such as <active/> of XEP-0352.
+using StreamElementHandler = std::function<void(Session&, const Element&)>;
+
 // All that plugins have wired into one host. Built when plugins are loaded, then immutable and shared
 // by the shards; a change makes a new one.
 struct Services {
@@ -31,6 +37,7 @@ struct Services {
     Hook<ArchiveEvent> archive;
     Hook<DeliveredEvent> delivered;
     Hook<SessionOutputEvent> sessionOutput;
+    Hook<ReleaseEvent> releaseOutput;
     Hook<SessionEvent> sessionBound;
     Hook<SessionEvent> sessionAvailable;  // its first available presence
     Hook<SessionEvent> sessionResumed;
@@ -39,10 +46,19 @@ struct Services {
     Hook<AccountEvent> accountCreated;
     Hook<AccountEvent> accountRemoved;
     Hook<FeaturesEvent> features;
+    // While a client logs in; see route/login.h.
+    Hook<LoginFeaturesEvent> loginFeatures;
+    std::map<std::string, LoginMethod, std::less<>> loginMethods;  // by name of the mechanism
+    std::vector<LoginTaskMaker> loginTasks;
+    std::vector<LoginHandler> logins;
+    std::vector<LoginHandler> bindings;
+    std::vector<InlineFeature> inlines;
     Hook<PepEvent> pepChanged;
     Pep* pep = nullptr;  // of the plugin that serves it
     IqTable iqs;
     std::map<std::pair<std::string, std::string>, StreamIqHandler> streamIqs;  // (name, ns)
+    std::map<std::pair<std::string, std::string>, StreamElementHandler> streamElements;  // (name, ns)
+    std::vector<SavedSlot> savedStates;  // of sessions that wait for a restart
     DiscoEntry hostDisco;
     DiscoEntry accountDisco;
     std::deque<ServedDomain> domains;  // references to them stay valid while plugins are wired

@@ -1,5 +1,7 @@
 #include "store/account_store.h"
 
+#include <algorithm>
+
 namespace epode {
 
 namespace {
@@ -94,7 +96,18 @@ AccountStore::AccountStore(Database& database)
       activities_{database,
                   {noteWith<Note>("UPDATE account SET last_activity_at = ?2 WHERE id = ?1")}} {}
 
-void AccountStore::addTable(AccountTable table) { tables_.push_back(table); }
+void AccountStore::addTable(AccountTable table) {
+    const std::lock_guard lock{mutex_};
+    const auto isKnown = [&table](const AccountTable& known) {
+        return known.table == table.table && known.column == table.column;
+    };
+    if (std::none_of(tables_.begin(), tables_.end(), isKnown)) tables_.push_back(table);
+}
+
+std::vector<AccountTable> AccountStore::tables() const {
+    const std::lock_guard lock{mutex_};
+    return tables_;
+}
 
 Task<std::optional<AccountId>> AccountStore::create(std::string jid, std::vector<StoredKeys> keys,
                                                     WallTime now) {
@@ -112,12 +125,24 @@ Task<std::optional<AccountId>> AccountStore::create(std::string jid, std::vector
 }
 
 Task<bool> AccountStore::setCredentials(std::string jid, std::vector<StoredKeys> keys) {
-    auto work = [jid = std::move(jid), keys = std::move(keys)](SqlConnection& connection) {
+    auto work = [this, jid = std::move(jid), keys = std::move(keys)](SqlConnection& connection) {
         const auto account = findAccount(connection, jid);
         if (!account) return false;
         connection.run("DELETE FROM credential WHERE account = ?1", {*account});
         insertKeys(connection, *account, keys);
+        for (const auto& rule : passwordRules_) connection.run(rule, {*account});
         return true;
+    };
+    return database_.write(std::move(work));
+}
+
+Task<void> AccountStore::addCredentials(AccountId account, StoredKeys keys) {
+    auto work = [account, keys = std::move(keys)](SqlConnection& connection) {
+        connection.run(
+            "INSERT INTO credential SELECT id, ?2, ?3, ?4, ?5, ?6 FROM account WHERE id = ?1 "
+            "ON CONFLICT DO NOTHING",
+            {account, keys.hash, Blob{keys.salt}, keys.iterations, Blob{keys.storedKey},
+             Blob{keys.serverKey}});
     };
     return database_.write(std::move(work));
 }
@@ -207,7 +232,8 @@ Task<void> AccountStore::finishRemovals() {
 Task<void> AccountStore::finishRemoval(AccountId account) {
     // One table after the other, in transactions of a bounded size, so that others are not kept
     // waiting by an archive of years.
-    for (const AccountTable& table : tables_) {
+    const auto tables = this->tables();
+    for (const AccountTable& table : tables) {
         const std::string name{table.table};
         const std::string where = " WHERE " + std::string{table.column} + " = ?1";
         const std::string key = database_.dialect() == Dialect::Sqlite ? "rowid" : "ctid";

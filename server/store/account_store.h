@@ -8,6 +8,7 @@
 #include "store/database.h"
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -61,8 +62,11 @@ public:
     // Makes an account; nothing when the address is taken.
     Task<std::optional<AccountId>> create(std::string jid, std::vector<StoredKeys> keys,
                                           WallTime now);
-    // Replaces all keys. False when there is no such account.
+    // Replaces all keys, and applies the rules of `addPasswordRule` along with it. False when there is
+    // no such account.
     Task<bool> setCredentials(std::string jid, std::vector<StoredKeys> keys);
+    // Keys of the password that the account has, for a hash it had none for.
+    Task<void> addCredentials(AccountId account, StoredKeys keys);
     Task<std::optional<AccountCredentials>> credentials(std::string jid);
     Task<std::optional<AccountId>> find(std::string jid);
     Task<std::optional<AccountSummary>> summary(std::string jid);
@@ -79,8 +83,11 @@ public:
     Task<void> finishRemoval(AccountId account);
     // At start: completes removals that were interrupted.
     Task<void> finishRemovals();
-    // Before the first account is removed.
+    // From any thread; again does nothing. Removals that begin later know the table.
     void addTable(AccountTable table);
+    // A statement with the account's number as ?1 that belongs to each change of a password: what was
+    // granted by the old one ends with it. Before the first change.
+    void addPasswordRule(std::string_view sql) { passwordRules_.emplace_back(sql); }
 
     // At most `most` accounts of a domain (empty: of all), after the address `after`, by address.
     Task<std::vector<AccountSummary>> list(std::string domain, std::string after, std::size_t most);
@@ -96,8 +103,12 @@ private:
         WallTime when;
     };
 
+    std::vector<AccountTable> tables() const;
+
     Database& database_;
+    mutable std::mutex mutex_;
     std::vector<AccountTable> tables_;
+    std::vector<std::string> passwordRules_;
     RowChannel<Note> logins_;
     RowChannel<Note> activities_;
 };

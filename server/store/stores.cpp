@@ -12,18 +12,21 @@ Stores::Stores(Database& database, std::string node)
       accounts{database},
       rosters{database},
       archive{database},
-      sessions{database, std::move(node)} {
+      sessions{database, std::move(node)},
+      devices{database} {
     for (const auto tables : {RosterStore::accountTables(), ArchiveStore::accountTables(),
-                              SessionStore::accountTables(), KeyedStore::accountTables()}) {
+                              SessionStore::accountTables(), KeyedStore::accountTables(),
+                              DeviceStore::accountTables()}) {
         for (const AccountTable& table : tables) accounts.addTable(table);
     }
+    for (const auto rule : DeviceStore::passwordRules()) accounts.addPasswordRule(rule);
 }
 
 std::vector<Migration> Stores::migrations() {
     std::vector<Migration> all;
     for (const auto some :
          {AccountStore::migrations(), RosterStore::migrations(), ArchiveStore::migrations(),
-          SessionStore::migrations(), KeyedStore::migrations()}) {
+          SessionStore::migrations(), KeyedStore::migrations(), DeviceStore::migrations()}) {
         all.insert(all.end(), some.begin(), some.end());
     }
     return all;

@@ -3,6 +3,7 @@
 
 #include "store/account_store.h"
 #include "store/archive_store.h"
+#include "store/device_store.h"
 #include "store/roster_store.h"
 #include "store/session_store.h"
 
@@ -47,6 +48,7 @@ public:
     RosterStore rosters;
     ArchiveStore archive;
     SessionStore sessions;
+    DeviceStore devices;
 };
 
 }  // namespace epode

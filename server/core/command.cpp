@@ -1,4 +1,4 @@
-#include "control/command.h"
+#include "core/command.h"
 
 #include <stdexcept>
 

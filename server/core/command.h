@@ -9,7 +9,7 @@
 //     };
 #pragma once
 
-#include "control/command_result.h"
+#include "core/command_result.h"
 #include "core/executor.h"
 #include "core/jid.h"
 #include "core/task.h"
@@ -82,6 +82,7 @@ struct CommandInfo {
     Permission permission = Permission::Administer;
     Danger danger = Danger::None;
     std::vector<Example> examples;
+    std::string plugin{};  // whose command it is; empty for the server's own
 };
 
 // Who calls, and through which door.
@@ -175,9 +176,10 @@ struct Command {
 
     std::function<Task<CommandResult>(CommandCall&)> run{};
     std::function<CommandResult(CommandCall&)> answer{};
+    std::string plugin{};  // set by who loads the plugin
 
     CommandInfo info() const {
-        return {name, summary, details, arguments, permission, danger, examples};
+        return {name, summary, details, arguments, permission, danger, examples, plugin};
     }
 };
 
