@@ -46,6 +46,14 @@ std::string keyOf(const Element& fragment) {
     return std::string{fragment.name()} + " " + std::string{fragment.ns()};
 }
 
+const FragmentKeeper* keeperOf(const Iq& iq, const Element& fragment) {
+    const auto& keepers = iq.host().services().fragments;
+    if (keepers.empty()) return nullptr;
+    const auto found =
+        keepers.find({std::string{fragment.name()}, std::string{fragment.ns()}});
+    return found == keepers.end() ? nullptr : &found->second;
+}
+
 StanzaError foreign() {
     return {Condition::Forbidden, "Private storage belongs to its owner alone."};
 }
@@ -67,6 +75,14 @@ Task<Reply> PrivateStorage::fetch(const Iq& iq) {
     const auto stored = co_await store_.get(account, std::move(key));
     const auto fragment = stored ? parseXml(*stored) : std::nullopt;
     Document answer{query.name, query.ns};
+    if (const FragmentKeeper* keeper = keeperOf(iq, wanted)) {
+        const Element* known = fragment ? &**fragment : nullptr;
+        const auto shown = co_await keeper->fetch(iq, known);
+        if (shown) {
+            answer->add(**shown);
+            co_return Reply{std::move(answer)};
+        }
+    }
     if (fragment)
         answer->add(**fragment);
     else
@@ -96,6 +112,14 @@ Task<Reply> PrivateStorage::keep(const Iq& iq) {
         changes.emplace_back(keyOf(fragment),
                              isEmpty ? std::nullopt : std::optional{std::move(xml)});
     }
+    for (const Element& fragment : iq.payload().children()) {
+        const FragmentKeeper* keeper = keeperOf(iq, fragment);
+        if (!keeper) continue;
+        const auto refused = co_await keeper->keep(iq, fragment);
+        if (refused) co_return *refused;
+    }
+    if (!iq.account())
+        co_return StanzaError{Condition::ItemNotFound, "The account is gone."};
     const AccountId account = iq.account()->id();
     const bool kept = co_await store_.change(account, std::move(changes), fragmentsMax_);
     if (!kept)

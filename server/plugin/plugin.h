@@ -117,6 +117,21 @@ public:
         };
         return served;
     }
+    // Private storage asks this plugin about a fragment (see FragmentKeeper), as member functions
+    // `Task<FragmentKeeper::Fetched> fetch(const Iq&, const Element*)` and
+    // `Task<std::optional<StanzaError>> keep(const Iq&, const Element&)`.
+    template <typename P>
+    void keepFragment(QName element, P* plugin,
+                      Task<FragmentKeeper::Fetched> (P::*fetch)(const Iq&, const Element*),
+                      Task<std::optional<StanzaError>> (P::*keep)(const Iq&, const Element&)) {
+        services_.fragments[{std::string{element.name}, std::string{element.ns}}] = {
+            [plugin, fetch](const Iq& iq, const Element* stored) {
+                return (plugin->*fetch)(iq, stored);
+            },
+            [plugin, keep](const Iq& iq, const Element& fragment) {
+                return (plugin->*keep)(iq, fragment);
+            }};
+    }
     // This plugin serves personal eventing: others find it at `Services::pep`.
     void offerPep(Pep& pep) { services_.pep = &pep; }
     // Requests before login.

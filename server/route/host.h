@@ -48,6 +48,16 @@ struct AccountReader {
 // An element of a session's stream that is no stanza, such as <active/> of XEP-0352.
 using StreamElementHandler = std::function<void(Session&, const Element&)>;
 
+// A fragment of private storage (XEP-0049) that lives elsewhere in a newer form: bookmarks. Private
+// storage keeps what it is given as well, so that what the newer form has no place for is not lost.
+struct FragmentKeeper {
+    // What to show in place of the stored one (null when there is none); nothing: the stored one.
+    using Fetched = std::optional<Document>;
+    std::function<Task<Fetched>(const Iq&, const Element* stored)> fetch;
+    // Before it is stored; why it is not, or nothing.
+    std::function<Task<std::optional<StanzaError>>(const Iq&, const Element& fragment)> keep;
+};
+
 // All that plugins have wired into one host. Built when plugins are loaded, then immutable and shared
 // by the shards; a change makes a new one.
 struct Services {
@@ -81,6 +91,7 @@ struct Services {
     Pep* pep = nullptr;  // of the plugin that serves it
     IqTable iqs;
     std::map<std::pair<std::string, std::string>, StreamIqHandler> streamIqs;  // (name, ns)
+    std::map<std::pair<std::string, std::string>, FragmentKeeper> fragments;   // (name, ns)
     std::map<std::pair<std::string, std::string>, StreamElementHandler> streamElements;  // (name, ns)
     std::vector<SavedSlot> savedStates;  // of sessions that wait for a restart
     DiscoEntry hostDisco;
