@@ -17,6 +17,7 @@
 #include "route/session.h"
 #include "store/account_store.h"
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -95,6 +96,29 @@ public:
         services_.iqs.add(IqKey{type, std::string{element.name}, std::string{element.ns}, addressee},
                           plugin_, [plugin, handler](const Iq& iq) { return (plugin->*handler)(iq); });
     }
+    // The same for requests to a served domain (Addressee::Domain) or below it (Addressee::Below).
+    // Without the domain, onIq with these addressees is for all that the host's plugins serve.
+    template <typename P>
+    void onIq(StanzaType type, QName element, Addressee addressee, ServedDomain& domain, P* plugin,
+              Task<Reply> (P::*handler)(const Iq&)) {
+        domain.iqs.add(IqKey{type, std::string{element.name}, std::string{element.ns}, addressee},
+                       plugin_, [plugin, handler](const Iq& iq) { return (plugin->*handler)(iq); });
+    }
+    // Serves a domain of its own: "{host}" in it stands for the virtual host ("pubsub.{host}"). Its
+    // discovery entry, handlers of requests and place are set on what is returned (see
+    // served_domain.h); `receive` gets everything else that comes to it. A domain that is no valid
+    // name, or is taken by a host or by another plugin of this one, is logged and not served.
+    ServedDomain& serve(std::string_view domain);
+    template <typename P>
+    ServedDomain& serve(std::string_view domain, P* plugin, void (P::*receive)(ServedStanza)) {
+        ServedDomain& served = serve(domain);
+        served.receive = [plugin, receive](ServedStanza stanza) {
+            (plugin->*receive)(std::move(stanza));
+        };
+        return served;
+    }
+    // This plugin serves personal eventing: others find it at `Services::pep`.
+    void offerPep(Pep& pep) { services_.pep = &pep; }
     // Requests before login.
     template <typename P>
     void onStreamIq(QName element, P* plugin,
@@ -165,6 +189,7 @@ private:
     Services& services_;
     std::string plugin_;
     bool isFirstHost_;
+    std::deque<ServedDomain> refused_;  // somewhere to write to
 };
 
 // What a shared object exports.

@@ -52,6 +52,27 @@ struct Wiring {
 
 }  // namespace
 
+ServedDomain& PluginContext::serve(std::string_view domain) {
+    constexpr std::string_view placeholder = "{host}";
+    std::string name{domain};
+    if (const auto at = name.find(placeholder); at != std::string::npos)
+        name.replace(at, placeholder.size(), host_);
+    const auto jid = Jid::parse(name);
+    const auto refuse = [&](std::string_view why) -> ServedDomain& {
+        pluginLog.error("a plugin can't serve this domain",
+                        {{"plugin", plugin_}, {"domain", name}, {"why", why}});
+        return refused_.emplace_back();
+    };
+    if (!jid || !jid->isDomain()) return refuse("it is no valid domain");
+    if (server_.isLocal(jid->text())) return refuse("it is a virtual host");
+    for (const ServedDomain& other : services_.domains)
+        if (other.domain == jid->text()) return refuse("another plugin serves it");
+    ServedDomain& served = services_.domains.emplace_back();
+    served.domain = jid->text();
+    served.owner = plugin_;
+    return served;
+}
+
 StaticPlugin::StaticPlugin(const PluginEntry* entry) { staticPlugins().push_back(entry); }
 
 struct PluginHost::Library {

@@ -129,6 +129,8 @@ void Account::receiveIq(const StanzaPtr& stanza, Hold hold) {
     if (stanza->to().isBare()) {
         if (stanza->isRequest())
             dispatchIq(shard_, host_, Addressee::Account, stanza, std::move(hold));
+        else
+            Asking::answer(shard_, stanza);
         return;
     }
     Session* session = this->session(stanza->to().resource());

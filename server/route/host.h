@@ -4,11 +4,15 @@
 #include "core/option.h"
 #include "core/task.h"
 #include "route/background.h"
+#include "route/disco_entry.h"
 #include "route/hooks.h"
 #include "route/iq.h"
 #include "route/login.h"
+#include "route/pep.h"
+#include "route/served_domain.h"
 #include "route/session_options.h"
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,25 +21,6 @@
 #include <vector>
 
 namespace epode {
-
-// Service discovery (XEP-0030): what host and accounts tell about themselves.
-struct DiscoIdentity {
-    std::string category;
-    std::string type;
-    std::string name;
-};
-struct DiscoItem {
-    std::string jid;
-    std::string node;
-    std::string name;
-};
-struct DiscoEntry {
-    std::vector<DiscoIdentity> identities;
-    std::vector<std::string> features;
-    std::vector<DiscoItem> items;
-    // Data forms (XEP-0128): appends <x xmlns='jabber:x:data'/> to the answer.
-    std::vector<std::function<void(Element& query)>> extensions;
-};
 
 // A request on a stream that nobody has logged in on (in-band registration).
 using StreamIqHandler = std::function<Task<Reply>(const StreamFacts&, StanzaPtr)>;
@@ -63,10 +48,13 @@ struct Services {
     std::vector<LoginHandler> logins;
     std::vector<LoginHandler> bindings;
     std::vector<InlineFeature> inlines;
+    Hook<PepEvent> pepChanged;
+    Pep* pep = nullptr;  // of the plugin that serves it
     IqTable iqs;
     std::map<std::pair<std::string, std::string>, StreamIqHandler> streamIqs;  // (name, ns)
     DiscoEntry hostDisco;
     DiscoEntry accountDisco;
+    std::deque<ServedDomain> domains;  // references to them stay valid while plugins are wired
     std::vector<BackgroundWork> background;
 };
 

@@ -51,7 +51,7 @@ MutableStanzaPtr Reply::answer(const Stanza& request) const {
 }
 
 Jid Iq::owner() const {
-    if (addressee_ == Addressee::Host) return {};
+    if (addressee_ != Addressee::Account) return {};
     return to().empty() ? from().bare() : to().bare();
 }
 
@@ -61,7 +61,7 @@ bool Iq::isToOwnAccount() const {
 }
 
 Account* Iq::account() const {
-    if (addressee_ == Addressee::Host) return nullptr;
+    if (addressee_ != Addressee::Account) return nullptr;
     return shard_.loaded(to().empty() ? from().bareText() : to().bareText());
 }
 
@@ -77,16 +77,34 @@ const IqTable::Entry* IqTable::find(StanzaType type, std::string_view name, std:
     return found == entries_.end() ? nullptr : &found->second;
 }
 
+void receiveServed(ServedStanza stanza) {
+    const auto services = stanza.host.sharedServices();  // they live until the call returns
+    Shard& shard = stanza.shard;
+    const StanzaPtr kept = stanza.stanza;
+    try {
+        stanza.domain.receive(std::move(stanza));
+    } catch (...) {
+        shard.refuse(*kept, refusalFor(std::current_exception(), kept->to().domain()));
+    }
+}
+
 void dispatchIq(Shard& shard, Host& host, Addressee addressee, const StanzaPtr& stanza,
-                Hold hold) {
+                Hold hold, const ServedDomain* domain) {
     const Element* payload = stanza->payload();
     if (!payload || hasFurtherElement(*payload)) {
         shard.refuse(*stanza, {Condition::BadRequest, "A request has exactly one child element."});
         return;
     }
-    const auto* entry =
-        host.services().iqs.find(stanza->type(), payload->name(), payload->ns(), addressee);
+    const IqTable::Entry* entry = nullptr;
+    if (domain)
+        entry = domain->iqs.find(stanza->type(), payload->name(), payload->ns(), addressee);
+    if (!entry)
+        entry = host.services().iqs.find(stanza->type(), payload->name(), payload->ns(), addressee);
     if (!entry) {
+        if (domain && domain->receive) {
+            receiveServed({stanza, std::move(hold), *domain, host, shard});
+            return;
+        }
         shard.refuse(*stanza, unserved());
         return;
     }
@@ -98,7 +116,7 @@ void dispatchIq(Shard& shard, Host& host, Addressee addressee, const StanzaPtr& 
         Hold hold;
     };
     auto call = std::make_shared<Call>(
-        Call{Iq{stanza, addressee, host, shard}, host.sharedServices(), entry, std::move(hold)});
+        Call{Iq{stanza, addressee, host, shard, domain}, host.sharedServices(), entry, std::move(hold)});
     Task<Reply> task;
     try {
         task = entry->handler(call->iq);

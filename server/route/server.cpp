@@ -53,13 +53,33 @@ Server::~Server() = default;
 void Server::route(StanzaPtr stanza, Hold hold) {
     const Jid& to = stanza->to();
     if (!isLocal(to.domain())) {
-        if (elsewhere_ && elsewhere_->route(stanza, hold, here())) return;
-        here().refuse(*stanza, {Condition::RemoteServerNotFound,
-                                "No server was found for the domain " + std::string{to.domain()} + "."});
+        routeBeyondHosts(std::move(stanza), std::move(hold));
         return;
     }
     // A host is everywhere; an account is on its shard.
     Shard& shard = to.hasLocal() ? shardOf(to.bareText()) : here();
+    give(shard, std::move(stanza), std::move(hold));
+}
+
+// To what a plugin serves, or to another server.
+void Server::routeBeyondHosts(StanzaPtr stanza, Hold hold) {
+    Shard& here = this->here();
+    const Jid& to = stanza->to();
+    if (const auto* served = here.served(to.domain())) {
+        std::string place;
+        if (!to.hasLocal() && served->domain->placeOf) place = served->domain->placeOf(*stanza);
+        Shard& shard = to.hasLocal()   ? shardOf(to.bareText())
+                       : place.empty() ? here
+                                       : shardOf(place);
+        give(shard, std::move(stanza), std::move(hold));
+        return;
+    }
+    if (elsewhere_ && elsewhere_->route(stanza, hold, here)) return;
+    here.refuse(*stanza, {Condition::RemoteServerNotFound,
+                          "No server was found for the domain " + std::string{to.domain()} + "."});
+}
+
+void Server::give(Shard& shard, StanzaPtr stanza, Hold hold) {
     if (shard.executor().isCurrent()) {
         shard.receive(std::move(stanza), std::move(hold));
         return;
@@ -116,7 +136,7 @@ void Server::replace(const std::string& host, std::shared_ptr<const Services> se
         shard->executor().post([&shard = *shard, host, services, all] {
             Host* found = shard.host(host);
             if (!found) return;
-            found->replace(services);
+            shard.replace(*found, services);
             if (shard.number() == 0) found->startBackground(shard.executor());
         });
 }

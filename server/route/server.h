@@ -77,6 +77,8 @@ public:
 
 private:
     friend class Shard;
+    void routeBeyondHosts(StanzaPtr stanza, Hold hold);
+    static void give(Shard& shard, StanzaPtr stanza, Hold hold);
     void restore(SavedSession saved, std::shared_ptr<void> all);
 
     Database& database_;

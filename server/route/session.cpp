@@ -103,7 +103,10 @@ void Session::receiveIq(const StanzaPtr& stanza, Hold hold) {
         return;
     }
     // RFC 6120, 10.3.3: the server answers on behalf of the account.
-    if (stanza->isRequest()) dispatchIq(shard(), host(), Addressee::Account, stanza, std::move(hold));
+    if (stanza->isRequest())
+        dispatchIq(shard(), host(), Addressee::Account, stanza, std::move(hold));
+    else
+        Asking::answer(shard(), stanza);
 }
 
 // ---- to the client

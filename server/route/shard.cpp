@@ -30,13 +30,18 @@ struct Shard::Loading {
 };
 
 Shard::Shard(Server& server, Executor& executor, unsigned number)
-    : server_{server}, executor_{executor}, number_{number} {}
+    : server_{server}, executor_{executor}, number_{number}, asking_{*this} {}
 
 Shard::~Shard() { accountsLoaded.add(-std::int64_t(accounts_.size())); }
 
 Host* Shard::host(std::string_view domain) {
     const auto found = hosts_.find(domain);
     return found == hosts_.end() ? nullptr : found->second.get();
+}
+
+const Shard::Served* Shard::served(std::string_view domain) const {
+    const auto found = served_.find(domain);
+    return found == served_.end() ? nullptr : &found->second;
 }
 
 Account* Shard::loaded(std::string_view bare) {
@@ -94,6 +99,10 @@ void Shard::receive(StanzaPtr stanza, Hold hold) {
     const Jid& to = stanza->to();
     Host* host = this->host(to.domain());
     if (!host) {
+        if (const Served* served = this->served(to.domain())) {
+            receiveForDomain(*served, stanza, std::move(hold));
+            return;
+        }
         refuse(*stanza, {Condition::RemoteServerNotFound, "No server was found for this domain."});
         return;
     }
@@ -138,8 +147,37 @@ void Shard::receiveForHost(Host& host, const StanzaPtr& stanza, Hold hold) {
         dispatchIq(*this, host, Addressee::Host, stanza, std::move(hold));
         return;
     }
+    if (stanza->isIq() && !stanza->isRequest()) {
+        Asking::answer(*this, stanza);
+        return;
+    }
     if (stanza->isIq() || stanza->isMessage())
         refuse(*stanza, {Condition::ServiceUnavailable, "Nobody here serves this."});
+}
+
+// The handlers of requests see what is addressed to the domain or to something below it; resources of
+// what is below (the people in a room) are the plugin's own matter.
+void Shard::receiveForDomain(const Served& served, const StanzaPtr& stanza, Hold hold) {
+    if (stanza->isIq() && stanza->isRequest() && stanza->to().isBare()) {
+        const auto addressee = stanza->to().hasLocal() ? Addressee::Below : Addressee::Domain;
+        dispatchIq(*this, *served.host, addressee, stanza, std::move(hold), served.domain);
+        return;
+    }
+    if (stanza->isIq() && !stanza->isRequest() && stanza->to().isDomain())
+        Asking::answer(*this, stanza);
+    if (served.domain->receive) {
+        receiveServed({stanza, std::move(hold), *served.domain, *served.host, *this});
+        return;
+    }
+    if (stanza->isIq() || stanza->isMessage())
+        refuse(*stanza, {Condition::ServiceUnavailable, "Nobody here serves this."});
+}
+
+void Shard::replace(Host& host, std::shared_ptr<const Services> services) {
+    std::erase_if(served_, [&host](const auto& entry) { return entry.second.host == &host; });
+    host.replace(std::move(services));
+    for (const ServedDomain& domain : host.services().domains)
+        served_.try_emplace(domain.domain, Served{&host, &domain});
 }
 
 void Shard::drop(const Jid& bare) {
