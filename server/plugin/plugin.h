@@ -117,6 +117,14 @@ public:
         };
         return served;
     }
+    // Hooks whose handlers may wait: `Task<void> handler(Event&)`.
+    template <typename P, typename E>
+    void on(AsyncHook<E> Services::*hook, P* plugin, Task<void> (P::*handler)(E&)) {
+        (services_.*hook).add(plugin_, [plugin, handler](E& event) { return (plugin->*handler)(event); });
+    }
+    // What nodes of this name in accounts are; of several plugins the first says it.
+    void knowPepNode(PepNode node) { services_.pepNodes.try_emplace(node.name, node); }
+    void offerChatSettings(ChatSettings& settings) { services_.chatSettings = &settings; }
     // This plugin serves personal eventing: others find it at `Services::pep`.
     void offerPep(Pep& pep) { services_.pep = &pep; }
     // Requests before login.
@@ -181,6 +189,8 @@ public:
     DiscoEntry& accountDisco() { return services_.accountDisco; }
     void hostFeature(std::string_view feature) { services_.hostDisco.features.emplace_back(feature); }
     void accountFeature(std::string_view feature) { services_.accountDisco.features.emplace_back(feature); }
+    // One that is there while personal eventing is.
+    void accountFeatureWithPep(std::string_view feature);
 
 private:
     Server& server_;

@@ -3,14 +3,19 @@
 
 #include "core/option.h"
 #include "core/task.h"
+#include "route/async_hook.h"
 #include "route/background.h"
+#include "route/chat_settings.h"
 #include "route/disco_entry.h"
 #include "route/hooks.h"
 #include "route/iq.h"
 #include "route/login.h"
 #include "route/pep.h"
+#include "route/pep_request.h"
+#include "route/private_xml.h"
 #include "route/served_domain.h"
 #include "route/session_options.h"
+#include "route/vcard_events.h"
 
 #include <deque>
 #include <functional>
@@ -50,6 +55,13 @@ struct Services {
     std::vector<InlineFeature> inlines;
     Hook<PepEvent> pepChanged;
     Pep* pep = nullptr;  // of the plugin that serves it
+    AsyncHook<PepRequest> pepRequested;
+    std::map<std::string, PepNode, std::less<>> pepNodes;  // what is known of nodes, by name
+    AsyncHook<PrivateXmlAsked> privateXmlAsked;
+    AsyncHook<PrivateXmlGiven> privateXmlGiven;
+    AsyncHook<VcardShown> vcardShown;
+    AsyncHook<VcardGiven> vcardGiven;
+    ChatSettings* chatSettings = nullptr;  // of the plugin that knows them
     IqTable iqs;
     std::map<std::pair<std::string, std::string>, StreamIqHandler> streamIqs;  // (name, ns)
     DiscoEntry hostDisco;
