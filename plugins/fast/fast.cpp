@@ -1,5 +1,5 @@
-// Fast Authentication Streamlining Tokens (XEP-0484): a device that has logged in with a password gets
-// a token, and needs no password any more.
+// Fast Authentication Streamlining Tokens (XEP-0484): a device that has logged in with a password
+// gets a token, and needs no password any more.
 #include "fast_request.h"
 
 #include "core/base64.h"
@@ -22,8 +22,10 @@ const Option<Duration> tokenLifetime{
     .key = "fast.token_lifetime",
     .fallback = 21 * 24h,
     .range = {1min, 366 * 24h},
-    .help = "How long a token is good for that was not replaced. A device that stays away longer has to "
-            "log in with its password.",
+    .help =
+        "How long a token is good for that was not replaced. A device that stays away longer has "
+        "to "
+        "log in with its password.",
 };
 const Option<Duration> rotateAfter{
     .key = "fast.rotate_after",
@@ -35,8 +37,9 @@ const Option<std::int64_t> devicesMax{
     .key = "fast.devices_max",
     .fallback = 20,
     .range = {1, 1000},
-    .help = "How many devices of an account may have tokens. Beyond, the one whose token expires first "
-            "loses it.",
+    .help =
+        "How many devices of an account may have tokens. Beyond, the one whose token expires first "
+        "loses it.",
 };
 
 Counter tokenLogins{"epode_fast_logins_total", "Logins by token"};
@@ -63,8 +66,8 @@ public:
     explicit Fast(PluginContext& context)
         : server_{context.server()},
           store_{context.server().stores().devices},
-          lifetime_{std::chrono::duration_cast<std::chrono::milliseconds>(
-              context.value(tokenLifetime))},
+          lifetime_{
+              std::chrono::duration_cast<std::chrono::milliseconds>(context.value(tokenLifetime))},
           rotateAfter_{context.value(rotateAfter)},
           devicesMax_{context.value(devicesMax)} {
         context.on(&Services::loginFeatures, Phase::Act, this, &Fast::announce);
@@ -93,7 +96,8 @@ private:
         co_return gone < sweepMost ? sweepEvery : Duration{1s};
     }
 
-    std::string tokenOf(const Jid& account, const std::string& device, const StoredToken& stored) const;
+    std::string tokenOf(const Jid& account, const std::string& device,
+                        const StoredToken& stored) const;
     static const std::string* bindingData(const Login& login, const sasl::HtMechanism& mechanism);
 
     Server& server_;
@@ -107,8 +111,8 @@ private:
 std::string Fast::tokenOf(const Jid& account, const std::string& device,
                           const StoredToken& stored) const {
     std::string text{"token of "};
-    for (const std::string_view part :
-         {std::string_view{account.text()}, std::string_view{device}, std::string_view{stored.mechanism}})
+    for (const std::string_view part : {std::string_view{account.text()}, std::string_view{device},
+                                        std::string_view{stored.mechanism}})
         text.append(part).append(1, '\0');
     text.append(stored.nonce);
     return encodeBase64(hmac(Hash::Sha256, server_.saltSecret(), text));
@@ -134,18 +138,18 @@ Task<sasl::Step> Fast::authenticate(Login& login) {
                           "A login by token has <fast/> and the id of the user agent."};
     const auto mechanism = *sasl::parseHtName(login.mechanism);
     const std::string* binding = bindingData(login, mechanism);
-    if (!binding)
-        co_return Failure{Condition::InvalidMechanism, "This mechanism was not offered."};
+    if (!binding) co_return Failure{Condition::InvalidMechanism, "This mechanism was not offered."};
     const auto message = sasl::readHtMessage(login.message);
     if (!message) co_return Failure{Condition::MalformedRequest, "This is no message of HT."};
     const auto account = Jid::make(message->username, login.host->domain());
-    if (!account || (!login.claimed.empty() && login.claimed != *account)) co_return notAuthorized();
+    if (!account || (!login.claimed.empty() && login.claimed != *account))
+        co_return notAuthorized();
 
     const std::string device = deviceIdOf(server_, *account, login.userAgent.id);
     auto found = co_await store_.tokens(account->text(), device);
 
-    // As many are tried as a device can have, so that it takes the same time for accounts and devices
-    // that don't exist.
+    // As many are tried as a device can have, so that it takes the same time for accounts and
+    // devices that don't exist.
     std::vector<StoredToken> candidates;
     if (found) candidates = found->tokens;
     const std::size_t stored = candidates.size();
@@ -171,9 +175,11 @@ Task<sasl::Step> Fast::authenticate(Login& login) {
 
     const AccountId id = found->account;
     const std::string nonce = fitting->nonce;
-    // Whether this changes anything: the usual login by token writes nothing that it has to wait for.
-    const bool isOther = std::any_of(candidates.begin(), candidates.begin() + std::ptrdiff_t(stored),
-                                     [&](const auto& one) { return one.expires < fitting->expires; });
+    // Whether this changes anything: the usual login by token writes nothing that it has to wait
+    // for.
+    const bool isOther =
+        std::any_of(candidates.begin(), candidates.begin() + std::ptrdiff_t(stored),
+                    [&](const auto& one) { return one.expires < fitting->expires; });
     if (request->count || !fitting->isUsed || isOther) {
         const bool isGood = co_await store_.useToken(id, device, nonce, request->count);
         if (!isGood) co_return notAuthorized();

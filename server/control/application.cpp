@@ -2,6 +2,8 @@
 
 #include "control/listen_options.h"
 #include "control/notify.h"
+#include "control/schema.h"
+#include "control/schema_command.h"
 #include "control/server_options.h"
 #include "control/store_commands.h"
 #include "control/user_commands.h"
@@ -51,7 +53,7 @@ void onEachLoop(const std::vector<std::unique_ptr<EventLoop>>& loops, Work work)
 
 OptionList allOptions(const PluginHost& plugins) {
     OptionList all;
-    for (const auto& some : {serverOptions(), listenOptions(), databaseOptions(), clientOptions(), sessionOptions(),
+    for (const auto& some : {serverOptions(), listenOptions(), databaseOptions(), schemaOptions(), clientOptions(), sessionOptions(),
                              presenceOptions(), loginOptions(), pluginHostOptions(), plugins.options()})
         all.insert(all.end(), some.begin(), some.end());
     all.push_back(&connectionsPerAddressMax);
@@ -103,9 +105,8 @@ void Application::startServer() {
         loops_.push_back(std::make_unique<EventLoop>());
         executors.push_back(loops_.back().get());
     }
-    // The stores migrate their own tables; plugins' come after them.
+    prepareSchema(*database_, allMigrations(*plugins_), *config_->settings);
     server_ = std::make_unique<Server>(*database_, workers_, config_->settings, config_->hosts, executors);
-    database_->migrate(plugins_->migrations());
     server_->setSaltSecret(readSaltSecret());
     plugins_->wire(*server_, *config_->settings);
 
@@ -202,6 +203,7 @@ void Application::startControl() {
     for (auto& command : addStoreCommands(registry_, *server_)) commands_.push_back(std::move(command));
     pluginCommands_ = std::make_unique<PluginCommands>(registry_, *server_, *plugins_);
     pluginCommands_->update();
+    commands_.push_back(addSchemaCommand(registry_, *database_, allMigrations(*plugins_)));
     socket_ = std::make_unique<ControlSocket>(
         registry_, *loops_.front(),
         ControlSocketSettings{.path = controlSocketPath(*config_->settings),

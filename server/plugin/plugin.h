@@ -137,6 +137,20 @@ public:
             };
     }
 
+    // Elements of a session's stream that are no stanzas, as member functions
+    // `void handler(Session&, const Element&)`.
+    template <typename P>
+    void onElement(QName element, P* plugin, void (P::*handler)(Session&, const Element&)) {
+        services_.streamElements[{std::string{element.name}, std::string{element.ns}}] =
+            [plugin, handler](Session& session, const Element& element) { (plugin->*handler)(session, element); };
+    }
+    // A session's slot of this type is saved with the session when the server stops, and is there again
+    // when the session is. The type has `std::string save() const` and `static T restore(std::string_view)`.
+    template <typename T>
+    void savedState(std::string name) {
+        services_.savedStates.push_back(savedSlot<T>(std::move(name)));
+    }
+
     // Hooks, as member functions `Verdict handler(Event&)`; the event decides which.
     template <typename P, typename E>
     void on(Hook<E> Services::*hook, Phase phase, P* plugin, Verdict (P::*handler)(E&)) {

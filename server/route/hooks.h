@@ -81,13 +81,16 @@ struct ArchiveEvent : Event {
     ArchiveEvent(Account& a, const Stanza& m, bool o) : account{a}, message{m}, outgoing{o} {}
 };
 
-// A message was delivered by the rules of RFC 6121 (to `sessions`, or to nobody: it waits in the log).
+// A message was delivered by the rules of RFC 6121 (to `sessions`, or to nobody: it waits in the log,
+// and comes once more when a client takes it from there), or the account itself has sent it.
 struct DeliveredEvent : Event {
     Account& account;
     const StanzaPtr& message;
-    std::string_view insertion;  // the XML that goes along: the stanza-id
-    bool outgoing;               // sent by the account itself, for copies to its other resources
-    Session* origin;             // who sent it, of the account's own sessions
+    std::string_view insertion;     // the XML that goes along: the stanza-id, the delay
+    std::int64_t stamp = 0;         // for Account::deliverCopy; with `isFromLog` when it has come
+    bool isFromLog = false;         // it has waited for the client that takes it now
+    bool outgoing = false;          // sent by the account itself, for copies to its other resources
+    Session* origin = nullptr;      // who sent it, of the account's own sessions
     std::vector<Session*> sessions;
     DeliveredEvent(Account& a, const StanzaPtr& m) : account{a}, message{m} {}
 };
@@ -101,6 +104,18 @@ struct SessionOutputEvent : Event {
     std::int64_t stamp;
     SessionOutputEvent(Session& s, const StanzaPtr& p, std::string_view i, std::int64_t t = 0)
         : session{s}, stanza{p}, insertion{i}, stamp{t} {}
+};
+
+// What is held back for a session has to be written now (Session::write): it belongs to the session,
+// whose queue is saved, waits for the client, or goes back to the account.
+struct ReleaseEvent : Event {
+    enum class Reason : std::uint8_t {
+        Detached,  // its connection is lost or closed, or it ends; a client that resumes it begins anew
+        Rewired,   // plugins change: who holds things back may not be there any more
+    };
+    Session& session;
+    Reason reason;
+    ReleaseEvent(Session& s, Reason r) : session{s}, reason{r} {}
 };
 
 // A session was bound, became available for the first time, was resumed, or has ended for good.

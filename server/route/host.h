@@ -15,6 +15,7 @@
 #include "route/private_xml.h"
 #include "route/served_domain.h"
 #include "route/session_options.h"
+#include "route/state_slots.h"
 #include "route/vcard_events.h"
 
 #include <deque>
@@ -30,6 +31,9 @@ namespace epode {
 // A request on a stream that nobody has logged in on (in-band registration).
 using StreamIqHandler = std::function<Task<Reply>(const StreamFacts&, StanzaPtr)>;
 
+// An element of a session's stream that is no stanza, such as <active/> of XEP-0352.
+using StreamElementHandler = std::function<void(Session&, const Element&)>;
+
 // All that plugins have wired into one host. Built when plugins are loaded, then immutable and shared
 // by the shards; a change makes a new one.
 struct Services {
@@ -38,6 +42,7 @@ struct Services {
     Hook<ArchiveEvent> archive;
     Hook<DeliveredEvent> delivered;
     Hook<SessionOutputEvent> sessionOutput;
+    Hook<ReleaseEvent> releaseOutput;
     Hook<SessionEvent> sessionBound;
     Hook<SessionEvent> sessionAvailable;  // its first available presence
     Hook<SessionEvent> sessionResumed;
@@ -64,6 +69,8 @@ struct Services {
     ChatSettings* chatSettings = nullptr;  // of the plugin that knows them
     IqTable iqs;
     std::map<std::pair<std::string, std::string>, StreamIqHandler> streamIqs;  // (name, ns)
+    std::map<std::pair<std::string, std::string>, StreamElementHandler> streamElements;  // (name, ns)
+    std::vector<SavedSlot> savedStates;  // of sessions that wait for a restart
     DiscoEntry hostDisco;
     DiscoEntry accountDisco;
     std::deque<ServedDomain> domains;  // references to them stay valid while plugins are wired

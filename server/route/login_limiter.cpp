@@ -28,8 +28,10 @@ const Option<std::int64_t> totalBurst{
     .key = "login.account_total_burst",
     .fallback = 100,
     .range = {1, 1000000},
-    .help = "How many logins to one account may fail at once from all addresses together. Above it, only "
-            "addresses from which somebody has logged in to it before may try, and tokens (FAST).",
+    .help =
+        "How many logins to one account may fail at once from all addresses together. Above it, "
+        "only "
+        "addresses from which somebody has logged in to it before may try, and tokens (FAST).",
     .scope = Scope::Server,
 };
 const Option<Duration> refill{
@@ -46,7 +48,9 @@ constexpr std::size_t knownMax = 200000;
 
 }  // namespace
 
-std::vector<OptionRef> loginOptions() { return {&addressBurst, &accountBurst, &totalBurst, &refill}; }
+std::vector<OptionRef> loginOptions() {
+    return {&addressBurst, &accountBurst, &totalBurst, &refill};
+}
 
 LoginLimiter::LoginLimiter(const Settings& settings) : secret_{randomBytes(32)} {
     settingsChanged(settings);

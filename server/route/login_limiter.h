@@ -1,5 +1,5 @@
-// Failed logins are limited, so that passwords can't be tried out, and in such a way that nobody can
-// lock somebody else out: what counts is who fails where.
+// Failed logins are limited, so that passwords can't be tried out, and in such a way that nobody
+// can lock somebody else out: what counts is who fails where.
 #pragma once
 
 #include "core/option.h"
@@ -17,11 +17,11 @@ namespace epode {
 
 std::vector<OptionRef> loginOptions();
 
-// Buckets of failures: each may fail `burst` times at once, then once per `refill`. There is one for
-// each address, one for each address at each account, and one for each account. The last is for those
-// who try from many addresses, and doesn't concern addresses from which the account's owner has logged
-// in before: he is not kept out by what strangers do. `address` is what counts as one stranger, in
-// whatever form. Thread-safe.
+// Buckets of failures: each may fail `burst` times at once, then once per `refill`. There is one
+// for each address, one for each address at each account, and one for each account. The last is for
+// those who try from many addresses, and doesn't concern addresses from which the account's owner
+// has logged in before: he is not kept out by what strangers do. `address` is what counts as one
+// stranger, in whatever form. Thread-safe.
 class LoginLimiter {
 public:
     explicit LoginLimiter(const Settings& settings);
@@ -59,8 +59,8 @@ private:
     Buckets addresses_;
     Buckets pairs_;
     Buckets accounts_;
-    // By a keyed hash of address and account, when it was last used. In memory alone, since addresses
-    // of people are nobody's business for longer than needed.
+    // By a keyed hash of address and account, when it was last used. In memory alone, since
+    // addresses of people are nobody's business for longer than needed.
     std::unordered_map<std::uint64_t, SteadyTime> known_;
     std::string secret_;
 };

@@ -71,15 +71,16 @@ public:
     // have sent come to its end, saves resumable sessions and writes positions. `done` runs on
     // shard 0 when all of it is stored. New sessions are refused from now on.
     void shutdown(UniqueFunction<void()> done);
-    // Brings back what a shutdown has saved. Before the first connection. `done` runs on shard 0.
+    // Brings back what a shutdown has saved, and ends what has expired since. Before the first connection.
+    // `done` runs on shard 0.
     void restore(UniqueFunction<void()> done);
     bool isStopping() const { return stopping_; }
 
 private:
     friend class Shard;
+    void restore(std::vector<SavedSession> sessions, std::shared_ptr<void> all);
     void routeBeyondHosts(StanzaPtr stanza, Hold hold);
     static void give(Shard& shard, StanzaPtr stanza, Hold hold);
-    void restore(SavedSession saved, std::shared_ptr<void> all);
 
     Database& database_;
     WorkerPool& workers_;

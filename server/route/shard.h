@@ -72,6 +72,7 @@ private:
     void quietStreams();
     void awaitSafety(std::shared_ptr<void> settled, int patience);
     void saveSessions(ServerSaved& saved);
+    void releaseHeld(Host& host);
     void receiveForHost(Host& host, const StanzaPtr& stanza, Hold hold);
     void receiveForDomain(const Served& served, const StanzaPtr& stanza, Hold hold);
     void replace(Host& host, std::shared_ptr<const Services> services);

@@ -35,7 +35,8 @@ constexpr std::string_view rules[] = {
     "UPDATE login_device SET has_password = 0 WHERE account = ?1",
 };
 
-constexpr std::string_view deleteTokens = "DELETE FROM login_token WHERE account = ?1 AND device = ?2";
+constexpr std::string_view deleteTokens =
+    "DELETE FROM login_token WHERE account = ?1 AND device = ?2";
 constexpr std::string_view deleteDevice =
     "DELETE FROM login_device WHERE account = ?1 AND device = ?2";
 
@@ -159,13 +160,15 @@ Task<bool> DeviceStore::useToken(AccountId account, std::string device, std::str
                                  std::optional<std::int64_t> counter) {
     auto work = [account, device = std::move(device), nonce = std::move(nonce),
                  counter](SqlConnection& connection) {
-        const auto used =
-            counter ? connection.run("UPDATE login_token SET is_used = 1, counter = ?4 WHERE "
-                                     "account = ?1 AND device = ?2 AND nonce = ?3 AND counter < ?4",
-                                     {account, device, Blob{nonce}, *counter})
-                    : connection.run("UPDATE login_token SET is_used = 1 WHERE account = ?1 AND "
-                                     "device = ?2 AND nonce = ?3",
-                                     {account, device, Blob{nonce}});
+        const auto used = counter
+                              ? connection.run(
+                                    "UPDATE login_token SET is_used = 1, counter = ?4 WHERE "
+                                    "account = ?1 AND device = ?2 AND nonce = ?3 AND counter < ?4",
+                                    {account, device, Blob{nonce}, *counter})
+                              : connection.run(
+                                    "UPDATE login_token SET is_used = 1 WHERE account = ?1 AND "
+                                    "device = ?2 AND nonce = ?3",
+                                    {account, device, Blob{nonce}});
         if (used == 0) return false;
         connection.run(
             "DELETE FROM login_token WHERE account = ?1 AND device = ?2 AND expires < "
@@ -181,9 +184,8 @@ Task<void> DeviceStore::putToken(AccountId account, std::string device, StoredTo
                                  std::int64_t most) {
     auto work = [account, device = std::move(device), token = std::move(token),
                  most](SqlConnection& connection) {
-        connection.run(
-            "DELETE FROM login_token WHERE account = ?1 AND device = ?2 AND is_used = 0",
-            {account, device});
+        connection.run("DELETE FROM login_token WHERE account = ?1 AND device = ?2 AND is_used = 0",
+                       {account, device});
         connection.run(
             "INSERT INTO login_token SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM account "
             "WHERE id = ?1",
@@ -212,12 +214,11 @@ Task<std::int64_t> DeviceStore::expire(WallTime now, WallTime seenSince, std::in
     };
     auto look = [now, seenSince, most](SqlConnection& connection) {
         Expired expired;
-        connection.run(
-            "SELECT account, device, nonce FROM login_token WHERE expires < ?1 LIMIT ?2",
-            {toMilliseconds(now), most}, [&](const SqlRow& row) {
-                expired.tokens.push_back({row.integer(0), std::string{row.text(1)},
-                                          std::string{row.blob(2)}});
-            });
+        connection.run("SELECT account, device, nonce FROM login_token WHERE expires < ?1 LIMIT ?2",
+                       {toMilliseconds(now), most}, [&](const SqlRow& row) {
+                           expired.tokens.push_back({row.integer(0), std::string{row.text(1)},
+                                                     std::string{row.blob(2)}});
+                       });
         connection.run(
             "SELECT d.account, d.device FROM login_device d WHERE d.last_seen < ?1 AND NOT EXISTS "
             "(SELECT 1 FROM login_token t WHERE t.account = d.account AND t.device = d.device) "

@@ -73,8 +73,9 @@ public:
 
     // Nothing when there is no such account.
     Task<std::optional<DeviceTokens>> tokens(std::string jid, std::string device);
-    // A token was used: those of its device that expire earlier are gone. `counter`, when the client
-    // has sent one, has to be greater than the last; false when it is not, or the token is gone.
+    // A token was used: those of its device that expire earlier are gone. `counter`, when the
+    // client has sent one, has to be greater than the last; false when it is not, or the token is
+    // gone.
     Task<bool> useToken(AccountId account, std::string device, std::string nonce,
                         std::optional<std::int64_t> counter);
     // In place of one that was given to the same device and not used. Of more than `most` devices

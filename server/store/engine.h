@@ -26,6 +26,7 @@ public:
     Dialect dialect() const override { return connector_->dialect(); }
     void migrate(std::span<const Migration> migrations) override;
     std::vector<Migration> missing(std::span<const Migration> migrations) override;
+    std::vector<AppliedMigration> applied() override;
     void enqueueRead(Executor& executor, WorkFunction work, DoneFunction done) override;
     void enqueueWrite(Executor& executor, WorkFunction work, DoneFunction done,
                       Urgency urgency) override;

@@ -262,10 +262,8 @@ Task<void> ClientLogin::lookUp(sasl::NeedCredentials needed) {
 
 void ClientLogin::succeed(const sasl::Success& success) {
     mechanism_.reset();
-    logins.add();
+    countSuccess(success.identity.bare());
     Shard& here = stream_.shard();
-    here.server().loginLimiter().succeeded(networkOf(stream_.peerAddress()),
-                                           success.identity.bareText(), here.executor().now());
     std::string& out = stream_.output();
     out.append("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>");
     if (!success.bytes.empty()) out.append(encodeBase64(success.bytes));
@@ -278,6 +276,13 @@ void ClientLogin::succeed(const sasl::Success& success) {
     if (&home == &here) return;
     leave();
     stream_.moveTo(home, [self = shared_from_this()] { self->stream_.proceed(); });
+}
+
+void ClientLogin::countSuccess(const Jid& account) {
+    logins.add();
+    Shard& shard = stream_.shard();
+    shard.server().loginLimiter().succeeded(networkOf(stream_.peerAddress()), account.text(),
+                                            shard.executor().now());
 }
 
 void ClientLogin::fail(sasl::Condition condition, std::string_view text) {

@@ -1,6 +1,6 @@
-// What a stream needs until its session begins: STARTTLS and SASL (RFC 6120, 5 and 6), SASL2 with what
-// a client asks for along with it (XEP-0388), and requests before login (in-band registration). Freed
-// when the session begins.
+// What a stream needs until its session begins: STARTTLS and SASL (RFC 6120, 5 and 6), SASL2 with
+// what a client asks for along with it (XEP-0388), and requests before login (in-band
+// registration). Freed when the session begins.
 #pragma once
 
 #include "core/element.h"
@@ -44,8 +44,8 @@ public:
     std::string deviceId() const { return login_ ? login_->deviceId : std::string{}; }
     void resumptionFailed(Condition condition, std::string_view text);
 
-    // The stream goes to another shard, or is gone: no timer of ours fires any more. After `arrive` they
-    // run again.
+    // The stream goes to another shard, or is gone: no timer of ours fires any more. After `arrive`
+    // they run again.
     void leave();
     void arrive();
     void streamGone() {
@@ -66,6 +66,7 @@ private:
     Task<void> lookUp(sasl::NeedCredentials needed);
     void succeed(const sasl::Success& success);
     void fail(sasl::Condition condition, std::string_view text);
+    void countSuccess(const Jid& account);
     void countFailure(sasl::Condition condition);
     void hold();
     void proceed();

@@ -1,8 +1,7 @@
-// SASL2 (XEP-0388): a login that brings along what the client wants besides, so that it is there after
-// one round trip: its session by Bind 2 (XEP-0386), or the one it had (XEP-0198, 9).
+// SASL2 (XEP-0388): a login that brings along what the client wants besides, so that it is there
+// after one round trip: its session by Bind 2 (XEP-0386), or the one it had (XEP-0198, 9).
 #include "core/base64.h"
 #include "core/log.h"
-#include "core/metric.h"
 #include "core/namespaces.h"
 #include "core/random.h"
 #include "net/ip_address.h"
@@ -22,9 +21,6 @@
 namespace epode {
 
 namespace {
-
-const Log streamLog{"stream"};
-Counter logins{"epode_sasl2_logins_total", "Clients that have logged in by SASL2"};
 
 // Base 64 as SASL2 has it: "=" has no meaning of its own. White space is not forbidden, and the
 // examples of the specification are full of it.
@@ -95,7 +91,8 @@ void ClientLogin::beginSasl2(Document request) {
     if (response && !initial)
         return fail(sasl::Condition::IncorrectEncoding, "The initial response is no base 64.");
     if (!userAgent)
-        return fail(sasl::Condition::MalformedRequest, "The id of a user agent is a UUID of version 4.");
+        return fail(sasl::Condition::MalformedRequest,
+                    "The id of a user agent is a UUID of version 4.");
 
     services_ = stream_.host().sharedServices();
     login_ = std::make_unique<Login>();
@@ -111,7 +108,8 @@ void ClientLogin::beginSasl2(Document request) {
 
     const auto method = services_->loginMethods.find(mechanism);
     if (method != services_->loginMethods.end()) {
-        if (!initial) return fail(sasl::Condition::MalformedRequest, "The initial response is missing.");
+        if (!initial)
+            return fail(sasl::Condition::MalformedRequest, "The initial response is missing.");
         login_->message = std::move(*initial);
         return runMethod(method->second);
     }
@@ -124,20 +122,21 @@ void ClientLogin::beginSasl2(Document request) {
 void ClientLogin::runMethod(const LoginMethod& method) {
     isMethod_ = true;
     Shard& shard = stream_.shard();
-    if (!shard.server().loginLimiter().allows(networkOf(stream_.peerAddress()), shard.executor().now()))
+    if (!shard.server().loginLimiter().allows(networkOf(stream_.peerAddress()),
+                                              shard.executor().now()))
         return fail(sasl::Condition::TemporaryAuthFailure,
                     "There were too many failed attempts; try again in some minutes.");
     hold();
-    start(method.run(*login_), [self = shared_from_this()](std::optional<sasl::Step> step,
-                                                           std::exception_ptr failure) {
-        if (self->isOver()) return;
-        if (failure)
-            self->fail(sasl::Condition::TemporaryAuthFailure,
-                       "The server can't check this at the moment; try again later.");
-        else
-            self->take(std::move(*step));
-        self->proceed();
-    });
+    start(method.run(*login_),
+          [self = shared_from_this()](std::optional<sasl::Step> step, std::exception_ptr failure) {
+              if (self->isOver()) return;
+              if (failure)
+                  self->fail(sasl::Condition::TemporaryAuthFailure,
+                             "The server can't check this at the moment; try again later.");
+              else
+                  self->take(std::move(*step));
+              self->proceed();
+          });
 }
 
 // ---- what has to be done before it counts
@@ -146,8 +145,7 @@ void ClientLogin::proved(const sasl::Success& success) {
     isCompleting_ = true;
     hold();
     login_->account = success.identity.bare();
-    login_->deviceId =
-        deviceIdOf(stream_.shard().server(), login_->account, login_->userAgent.id);
+    login_->deviceId = deviceIdOf(stream_.shard().server(), login_->account, login_->userAgent.id);
     login_->hasPassword = !isMethod_ && mechanism_->name() != "EXTERNAL";
     additionalData_ = success.bytes;
     mechanism_.reset();
@@ -159,20 +157,20 @@ void ClientLogin::proved(const sasl::Success& success) {
 void ClientLogin::makeTask() {
     if (taskMaker_ >= services_->loginTasks.size()) return complete();
     const auto& maker = services_->loginTasks[taskMaker_++];
-    start(maker.make(*login_), [self = shared_from_this()](
-                                   std::optional<std::unique_ptr<LoginTask>> task,
-                                   std::exception_ptr failure) {
-        if (self->isOver()) return;
-        // Whether a second factor is needed is not known: then nobody logs in.
-        if (failure)
-            self->fail(sasl::Condition::TemporaryAuthFailure,
-                       "The server can't check this at the moment; try again later.");
-        else if (*task)
-            self->offerTask(std::move(*task));
-        else
-            self->makeTask();
-        self->proceed();
-    });
+    start(maker.make(*login_),
+          [self = shared_from_this()](std::optional<std::unique_ptr<LoginTask>> task,
+                                      std::exception_ptr failure) {
+              if (self->isOver()) return;
+              // Whether a second factor is needed is not known: then nobody logs in.
+              if (failure)
+                  self->fail(sasl::Condition::TemporaryAuthFailure,
+                             "The server can't check this at the moment; try again later.");
+              else if (*task)
+                  self->offerTask(std::move(*task));
+              else
+                  self->makeTask();
+              self->proceed();
+          });
 }
 
 void ClientLogin::offerTask(std::unique_ptr<LoginTask> task) {
@@ -199,38 +197,37 @@ void ClientLogin::takeTask(Document element) {
     hold();
     const auto kept = std::make_shared<Document>(std::move(element));
     const Element& request = **kept;
-    start(task_->take(*login_, request), [self = shared_from_this(), kept](
-                                             std::optional<TaskStep> step, std::exception_ptr failure) {
-        if (self->isOver()) return;
-        if (failure) {
-            self->fail(sasl::Condition::TemporaryAuthFailure,
-                       "The server can't do this at the moment; try again later.");
-        } else if (const auto* refusal = std::get_if<sasl::Failure>(&*step)) {
-            self->fail(refusal->condition, refusal->text);
-        } else if (const auto* data = std::get_if<Document>(&*step)) {
-            self->isCompleting_ = false;
-            std::string& out = self->stream_.output();
-            out.append("<task-data xmlns='urn:xmpp:sasl:2'>");
-            writeXml(out, **data, ns::sasl2);
-            out.append("</task-data>");
-            self->stream_.wantFlush();
-        } else {
-            self->task_.reset();
-            self->makeTask();
-        }
-        self->proceed();
-    });
+    start(task_->take(*login_, request),
+          [self = shared_from_this(), kept](std::optional<TaskStep> step,
+                                            std::exception_ptr failure) {
+              if (self->isOver()) return;
+              if (failure) {
+                  self->fail(sasl::Condition::TemporaryAuthFailure,
+                             "The server can't do this at the moment; try again later.");
+              } else if (const auto* refusal = std::get_if<sasl::Failure>(&*step)) {
+                  self->fail(refusal->condition, refusal->text);
+              } else if (const auto* data = std::get_if<Document>(&*step)) {
+                  self->isCompleting_ = false;
+                  std::string& out = self->stream_.output();
+                  out.append("<task-data xmlns='urn:xmpp:sasl:2'>");
+                  writeXml(out, **data, ns::sasl2);
+                  out.append("</task-data>");
+                  self->stream_.wantFlush();
+              } else {
+                  self->task_.reset();
+                  self->makeTask();
+              }
+              self->proceed();
+          });
 }
 
 // ---- along with it
 
 // The session will live where its account does; so the connection goes there.
 void ClientLogin::complete() {
+    countSuccess(login_->account);
     Shard& here = stream_.shard();
-    Server& server = here.server();
-    server.loginLimiter().succeeded(networkOf(stream_.peerAddress()), login_->account.text(),
-                                    here.executor().now());
-    Shard& home = server.shardOf(login_->account.text());
+    Shard& home = here.server().shardOf(login_->account.text());
     if (&home == &here) return load();
     leave();
     stream_.moveTo(home, [self = shared_from_this()] {
@@ -254,8 +251,9 @@ void ClientLogin::withAccount(Then then) {
         },
         [self = shared_from_this()] {
             if (self->isOver()) return;
-            self->stream_.end({.condition = StreamCondition::InternalServerError,
-                               .text = "The server can't reach its storage at the moment; try again later."});
+            self->stream_.end(
+                {.condition = StreamCondition::InternalServerError,
+                 .text = "The server can't reach its storage at the moment; try again later."});
         });
 }
 
@@ -263,9 +261,10 @@ void ClientLogin::load() {
     withAccount([](ClientLogin& self, Account& account) {
         self.login_->id = account.id();
         if (self.services_->logins.empty()) return self.resumeOrBind();
-        start(self.runAll(self.services_->logins), [kept = self.shared_from_this()](std::exception_ptr) {
-            if (!kept->isOver()) kept->resumeOrBind();
-        });
+        start(self.runAll(self.services_->logins),
+              [kept = self.shared_from_this()](std::exception_ptr) {
+                  if (!kept->isOver()) kept->resumeOrBind();
+              });
     });
 }
 
@@ -286,8 +285,10 @@ Task<void> ClientLogin::runAll(const std::vector<LoginHandler>& handlers) {
 void ClientLogin::resumeOrBind() {
     stream_.authenticated_ = login_->account;
     const Element* resume = login_->request->child("resume", ns::streamManagement);
-    if (resume) stream_.resume(*resume);
-    else bindOrFinish();
+    if (resume)
+        stream_.resume(*resume);
+    else
+        bindOrFinish();
 }
 
 void ClientLogin::resumed(const Jid& full, std::uint32_t h, std::string_view smId) {
@@ -346,8 +347,8 @@ void ClientLogin::bind(Account& account) {
     stream_.sessionIsBound(*session);
 }
 
-// `[client tag]/[server generated identifier]`: the same for each login of an installation, so that it
-// takes the place of its own session that it has lost (XEP-0386, 3.2.1).
+// `[client tag]/[server generated identifier]`: the same for each login of an installation, so that
+// it takes the place of its own session that it has lost (XEP-0386, 3.2.1).
 std::string ClientLogin::resourceFor(const Element& bind) const {
     constexpr std::size_t tagBytesMax = 128;
     const std::string own = login_->deviceId.empty() ? randomId(16) : login_->deviceId;
@@ -392,11 +393,12 @@ void ClientLogin::addInline(Session& session) {
 }
 
 void ClientLogin::writeSuccess(std::string_view identity, std::string_view more) {
-    logins.add();
     std::string& out = stream_.output();
     out.append("<success xmlns='urn:xmpp:sasl:2'>");
     if (!additionalData_.empty())
-        out.append("<additional-data>").append(encodeBase64(additionalData_)).append("</additional-data>");
+        out.append("<additional-data>")
+            .append(encodeBase64(additionalData_))
+            .append("</additional-data>");
     out.append("<authorization-identifier>");
     escapeText(out, identity);
     out.append("</authorization-identifier>");

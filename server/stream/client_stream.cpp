@@ -282,10 +282,23 @@ void ClientStream::receiveElement() {
         receiveStanza(std::move(element), inner);
     } else if (element->ns() == ns::streamManagement) {
         receiveManagement(*element);
-    } else {
+    } else if (!serve(*element)) {
         end({.condition = StreamCondition::UnsupportedStanzaType,
              .text = "The element " + std::string{element->name()} + " is not expected here."});
     }
+}
+
+// What a plugin understands beside stanzas. False when none does.
+bool ClientStream::serve(const Element& element) {
+    const auto& handlers = host_->services().streamElements;
+    const auto found = handlers.find({std::string{element.name()}, std::string{element.ns()}});
+    if (found == handlers.end()) return false;
+    try {
+        found->second(*session_, element);
+    } catch (const std::exception& failure) {
+        streamLog.error("a plugin failed", {{"element", element.name()}, {"failure", failure.what()}});
+    }
+    return true;
 }
 
 void ClientStream::receiveStanza(Document element, std::string_view inner) {

@@ -66,6 +66,7 @@ private:
     void receiveHeader();
     void receiveElement();
     void receiveStanza(Document element, std::string_view inner);
+    bool serve(const Element& element);
     void sendHeader();
     void sendFeatures();
     void restart();

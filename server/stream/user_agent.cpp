@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::size_t textBytesMax = 128;
 
-// RFC 9562, 4: "xxxxxxxx-xxxx-4xxx-Vxxx-xxxxxxxxxxxx", V being 8, 9, a or b. In lowercase, since both
-// cases are the same id.
+// RFC 9562, 4: "xxxxxxxx-xxxx-4xxx-Vxxx-xxxxxxxxxxxx", V being 8, 9, a or b. In lowercase, since
+// both cases are the same id.
 std::optional<std::string> readUuid4(std::string_view text) {
     constexpr std::string_view form = "xxxxxxxx-xxxx-4xxx-Vxxx-xxxxxxxxxxxx";
     if (text.size() != form.size()) return std::nullopt;
@@ -18,7 +18,7 @@ std::optional<std::string> readUuid4(std::string_view text) {
         char& c = id[i];
         if (c >= 'A' && c <= 'F') c = char(c - 'A' + 'a');
         const bool isHex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-        if (form[i] == 'x' ? !isHex
+        if (form[i] == 'x'   ? !isHex
             : form[i] == 'V' ? c != '8' && c != '9' && c != 'a' && c != 'b'
                              : c != form[i])
             return std::nullopt;
@@ -33,7 +33,8 @@ std::string readText(std::string_view text) {
     std::string clean;
     for (std::size_t i = 0; i < size; ++i) {
         const auto byte = static_cast<unsigned char>(text[i]);
-        const bool isC1 = byte == 0xC2 && i + 1 < size && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+        const bool isC1 =
+            byte == 0xC2 && i + 1 < size && static_cast<unsigned char>(text[i + 1]) < 0xA0;
         if (isC1) ++i;
         clean += byte < 0x20 || byte == 0x7F || isC1 ? ' ' : char(byte);
     }

@@ -2,9 +2,12 @@
 #include "control/application.h"
 #include "control/command_pages.h"
 #include "control/config_pages.h"
+#include "control/manual_pages.h"
 #include "control/plugin_pages.h"
+#include "control/schema_command.h"
 #include "control/store_commands.h"
 #include "control/user_commands.h"
+#include "core/version.h"
 #include "tests/plugins/answers.h"
 
 #include <cstdlib>
@@ -22,9 +25,9 @@ std::string read(const std::filesystem::path& path) {
     return {std::istreambuf_iterator<char>{file}, {}};
 }
 
-// Equal to the committed page, or made so when asked.
+// Equal to the committed page below docs/, or made so when asked.
 void checkPage(const std::string& name, const std::string& page) {
-    const auto path = source / "docs" / "reference" / name;
+    const auto path = source / "docs" / name;
     if (std::getenv("EPODE_WRITE_REFERENCE")) {
         std::filesystem::create_directories(path.parent_path());
         std::ofstream{path, std::ios::binary} << page;
@@ -37,8 +40,8 @@ void checkPage(const std::string& name, const std::string& page) {
 
 TEST_CASE("the reference pages say what the code declares", "[reference]") {
     const PluginHost plugins{""};
-    checkPage("options.md", renderReference(allOptions(plugins)));
-    checkPage("plugins.md", renderPlugins(plugins));
+    checkPage("reference/options.md", renderReference(allOptions(plugins)));
+    checkPage("reference/plugins.md", renderPlugins(plugins));
 
     TestServer server;
     CommandRegistry registry;
@@ -53,7 +56,13 @@ TEST_CASE("the reference pages say what the code declares", "[reference]") {
     for (const auto& [name, entry] : plugins.available())
         for (Command& command : PluginHost::commands(*entry, server.server()))
             commands.push_back(registry.add(std::move(command)));
-    checkPage("commands.md", referencePage(registry.list()));
+    commands.push_back(addSchemaCommand(registry, server.database(), {}));
+    checkPage("reference/commands.md", referencePage(registry.list()));
+
+    const std::string version{epode::version};
+    checkPage("man/epoded.8", daemonManual(version));
+    checkPage("man/epode.toml.5", configManual(allOptions(plugins), version));
+    checkPage("man/epodectl.1", manualPage(registry.list(), version));
 }
 
 TEST_CASE("every plugin says in its folder what it is") {

@@ -36,6 +36,7 @@ public:
     std::vector<Migration> missing(std::span<const Migration> migrations) override {
         return inner_->missing(migrations);
     }
+    std::vector<AppliedMigration> applied() override { return inner_->applied(); }
     void enqueueRead(Executor& executor, WorkFunction work, DoneFunction done) override;
     void enqueueWrite(Executor& executor, WorkFunction work, DoneFunction done,
                       Urgency urgency) override;

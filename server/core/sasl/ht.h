@@ -1,5 +1,5 @@
-// HT (draft-schmaus-kitten-sasl-ht-09): a token that the server gave out proves itself by a hash, in
-// one round trip. The messages alone; whose token it is, and how long, is for who keeps tokens.
+// HT (draft-schmaus-kitten-sasl-ht-09): a token that the server gave out proves itself by a hash,
+// in one round trip. The messages alone; whose token it is, and how long, is for who keeps tokens.
 #pragma once
 
 #include "core/digest.h"

@@ -12,6 +12,8 @@ Connection
   --domain D             XMPP domain (localhost)
   --tls none|starttls|direct
   --mech SCRAM-SHA-1|PLAIN
+  --fast                 login: SASL2, Bind 2 and a token (FAST) on a resumed TLS session, after one login
+                         with the password that is not measured
   --scram-cache FILE     keep salted keys between runs
   --user FMT             user name pattern (u%d)   --first N  first number (0)
   --password P           shared password (secret)  --resource R (x)
@@ -85,6 +87,8 @@ int main(int argc, char** argv) {
             options.password = val();
         else if (a == "--resource")
             options.resource = val();
+        else if (a == "--fast")
+            options.fast = true;
         else if (a == "--sm")
             options.sm = true;
         else if (a == "--sm-req")

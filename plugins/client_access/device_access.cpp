@@ -1,0 +1,77 @@
+#include "device_access.h"
+
+#include "route/account.h"
+#include "route/login.h"
+#include "route/session.h"
+#include "route/shard.h"
+
+#include <algorithm>
+
+namespace epode::devices {
+
+namespace {
+
+// A resource that Bind 2 has made ends with the device. After a restart that is all that tells.
+bool isOf(const Session& session, std::string_view device) {
+    const std::string own = deviceOf(session);
+    if (!own.empty()) return own == device;
+    const std::string_view resource = session.jid().resource();
+    return resource.ends_with(device) && (resource.size() == device.size() ||
+                                          resource[resource.size() - device.size() - 1] == '/');
+}
+
+void endSessions(Shard& home, const Jid& account, const std::string& device) {
+    Account* loaded = home.loaded(account.text());
+    if (!loaded) return;
+    std::vector<Session*> ending;
+    for (const auto& session : loaded->sessions())
+        if (isOf(*session, device)) ending.push_back(session.get());
+    for (Session* session : ending)
+        session->end({.condition = StreamCondition::NotAuthorized,
+                      .text = "The access of this device was revoked."});
+}
+
+}  // namespace
+
+Task<Revocation> revoke(Server& server, Jid account, AccountId id, std::string device) {
+    DeviceStore& store = server.stores().devices;
+    const auto known = co_await store.list(id);
+    const auto found = std::find_if(known.begin(), known.end(),
+                                    [&](const auto& one) { return one.device == device; });
+    if (found == known.end()) co_return Revocation::Unknown;
+    if (found->hasPassword) {
+        const bool hadTokens = co_await store.forgetTokens(id, device);
+        (void)hadTokens;
+    } else {
+        const bool isGone = co_await store.forget(id, device);
+        (void)isGone;
+    }
+    Shard& home = server.shardOf(account.text());
+    home.executor().post([&home, account, device] { endSessions(home, account, device); });
+    co_return found->hasPassword ? Revocation::PasswordReset : Revocation::Done;
+}
+
+std::string deviceOf(const Session& session) {
+    const auto* device = const_cast<Session&>(session).slots().find<SessionDevice>();
+    return device ? device->id : std::string{};
+}
+
+std::set<std::string> connectedDevices(const Account& account) {
+    std::set<std::string> connected;
+    for (const auto& session : account.sessions()) {
+        const std::string device = deviceOf(*session);
+        const std::string_view resource = session->jid().resource();
+        const auto slash = resource.rfind('/');
+        connected.insert(
+            !device.empty()
+                ? device
+                : std::string{slash == resource.npos ? resource : resource.substr(slash + 1)});
+    }
+    return connected;
+}
+
+bool hasAccess(const StoredDevice& device, WallTime now) {
+    return device.hasPassword || (device.tokenExpires && *device.tokenExpires > now);
+}
+
+}  // namespace epode::devices
