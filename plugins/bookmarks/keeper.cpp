@@ -143,21 +143,18 @@ void Keeper::itemsChanged(const Jid& account) {
     runSoon(account, step);
 }
 
-// What can't be stored now is brought together again before the next request.
 void Keeper::runSoon(const Jid& account, const std::shared_ptr<Step>& step) {
     if (step->isRunning) return;
     start(run(account, step),
-          [step, keep = server_.here().host(host_)->sharedServices()](std::exception_ptr failure) {
-              if (!failure) return;
-              step->isInStep = false;
-              bookmarksLog.warn("bookmarks could not be kept in step");
+          [keep = server_.here().host(host_)->sharedServices()](std::exception_ptr failure) {
+              if (failure) bookmarksLog.warning("bookmarks could not be kept in step");
           });
 }
 
 Task<void> Keeper::run(Jid account, std::shared_ptr<Step> step) {
     const Running running{step};
-    if (!step->isInStep) co_await bringTogether(account);
-    step->isInStep = true;
+    // Whatever ends this early is made good by the next run.
+    if (!std::exchange(step->isInStep, false)) co_await bringTogether(account);
     do {
         step->isDirty = false;
         std::optional<std::string> newest;
@@ -169,6 +166,7 @@ Task<void> Keeper::run(Jid account, std::shared_ptr<Step> step) {
         }
         co_await follow(account, std::move(newest));
     } while (step->isDirty || !step->changes.empty());
+    step->isInStep = true;
 }
 
 // Once for an account that comes into memory: what was there before this plugin, and what a crash
@@ -258,7 +256,7 @@ Task<void> Keeper::follow(Jid account, std::optional<std::string> storage) {
     publication.origin = origin;
     if (stored && isSame(before, publication.payload)) co_return;
     const auto refused = co_await pep()->publish(account, std::move(publication));
-    if (refused) bookmarksLog.warn("bookmarks can't be shown to old clients", {{"why", refused->text}});
+    if (refused) bookmarksLog.warning("bookmarks can't be shown to old clients", {{"why", refused->text}});
 }
 
 Task<void> Keeper::publish(Jid account, std::string id, std::string conference) {
@@ -269,7 +267,7 @@ Task<void> Keeper::publish(Jid account, std::string id, std::string conference) 
     publication.config = itemsNode().config;
     publication.origin = origin;
     const auto refused = co_await pep()->publish(account, std::move(publication));
-    if (refused) bookmarksLog.warn("a bookmark can't be kept", {{"why", refused->text}});
+    if (refused) bookmarksLog.warning("a bookmark can't be kept", {{"why", refused->text}});
 }
 
 // As many as a node can have at all.
