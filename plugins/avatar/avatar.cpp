@@ -1,5 +1,5 @@
-// Pictures of people: User Avatar (XEP-0084) and vCard-based avatars (XEP-0153), one kept as the other
-// (XEP-0398).
+// Pictures of people: User Avatar (XEP-0084) and vCard-based avatars (XEP-0153), one kept as the
+// other (XEP-0398).
 #include "core/base64.h"
 #include "core/digest.h"
 #include "core/log.h"
@@ -212,11 +212,10 @@ Verdict Avatar::changed(PepEvent& event) {
     else if (event.kind != PepEvent::Kind::Retracted)
         set(event.account, {});
     else
-        start(newest(event.account),
-              [this, account = event.account, keep = services()](std::optional<std::string> hash,
-                                                                 std::exception_ptr) {
-                  if (hash) set(account, std::move(*hash));
-              });
+        start(newest(event.account), [this, account = event.account, keep = services()](
+                                         std::optional<std::string> hash, std::exception_ptr) {
+            if (hash) set(account, std::move(*hash));
+        });
     return Verdict::Pass;
 }
 

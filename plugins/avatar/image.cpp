@@ -35,8 +35,8 @@ std::optional<Dimensions> ofJpeg(std::string_view bytes) {
     std::size_t at = 2;
     while (at + 9 <= bytes.size() && byteAt(bytes, at) == 0xff) {
         const auto marker = byteAt(bytes, at + 1);
-        const bool isFrame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 &&
-                             marker != 0xc8 && marker != 0xcc;
+        const bool isFrame =
+            marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
         if (isFrame) return Dimensions{big(bytes, at + 7, 2), big(bytes, at + 5, 2)};
         at += 2 + big(bytes, at + 2, 2);
     }
@@ -46,8 +46,7 @@ std::optional<Dimensions> ofJpeg(std::string_view bytes) {
 std::optional<Dimensions> ofWebP(std::string_view bytes) {
     if (bytes.size() < 30) return std::nullopt;
     const auto kind = bytes.substr(12, 4);
-    if (kind == "VP8X")
-        return Dimensions{little(bytes, 24, 3) + 1, little(bytes, 27, 3) + 1};
+    if (kind == "VP8X") return Dimensions{little(bytes, 24, 3) + 1, little(bytes, 27, 3) + 1};
     if (kind == "VP8 ")
         return Dimensions{little(bytes, 26, 2) & 0x3fff, little(bytes, 28, 2) & 0x3fff};
     if (kind == "VP8L") {

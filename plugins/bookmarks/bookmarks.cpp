@@ -1,5 +1,5 @@
-// Bookmarks (XEP-0402), in step with the forms that older clients use (XEP-0048 in personal eventing and
-// in private XML), and the notification settings in them (XEP-0492).
+// Bookmarks (XEP-0402), in step with the forms that older clients use (XEP-0048 in personal
+// eventing and in private XML), and the notification settings in them (XEP-0492).
 #include "keeper.h"
 #include "notify_rules.h"
 #include "plugin/plugin.h"
@@ -13,8 +13,9 @@ const Option<std::int64_t> roomsMax{
     .key = "bookmarks.rooms_max",
     .fallback = 500,
     .range = {10, 10000},
-    .help = "The most rooms that a client may keep in one list of bookmarks (XEP-0048). One by one it "
-            "is as many as pubsub.items_max says.",
+    .help =
+        "The most rooms that a client may keep in one list of bookmarks (XEP-0048). One by one it "
+        "is as many as pubsub.items_max says.",
 };
 
 // Of an account: the chats with settings of their own, once somebody has asked.
@@ -167,8 +168,9 @@ Task<Notifications> BookmarksPlugin::notificationsOf(Jid account, Jid chat,
 
 const PluginInfo bookmarksInfo{
     .name = "bookmarks",
-    .summary = "Keeps bookmarks of rooms in step for old and new clients, and what they say about "
-               "notifications",
+    .summary =
+        "Keeps bookmarks of rooms in step for old and new clients, and what they say about "
+        "notifications",
     .implements = {{"XEP-0402", "1.2.0"},
                    {"XEP-0048", "1.2"},
                    {"XEP-0411", "1.1.0"},

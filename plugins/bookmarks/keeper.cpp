@@ -242,7 +242,8 @@ Task<void> Keeper::apply(Jid account, Change change) {
     }
 }
 
-// Writes the <storage/> anew when it doesn't show the items; `storage` is what a client has just given.
+// Writes the <storage/> anew when it doesn't show the items; `storage` is what a client has just
+// given.
 Task<void> Keeper::follow(Jid account, std::optional<std::string> storage) {
     const auto stored = co_await storageItem(account);
     const auto current = co_await items(account);
@@ -256,7 +257,8 @@ Task<void> Keeper::follow(Jid account, std::optional<std::string> storage) {
     publication.origin = origin;
     if (stored && isSame(before, publication.payload)) co_return;
     const auto refused = co_await pep()->publish(account, std::move(publication));
-    if (refused) bookmarksLog.warning("bookmarks can't be shown to old clients", {{"why", refused->text}});
+    if (refused)
+        bookmarksLog.warning("bookmarks can't be shown to old clients", {{"why", refused->text}});
 }
 
 Task<void> Keeper::publish(Jid account, std::string id, std::string conference) {

@@ -1,6 +1,6 @@
 // Keeps the forms of an account's bookmarks in step. The items of XEP-0402 are the truth; the
-// <storage/> of XEP-0048 (a node of its own, which private XML storage shows as well) follows them, and a
-// change of it is told from what it was before.
+// <storage/> of XEP-0048 (a node of its own, which private XML storage shows as well) follows them,
+// and a change of it is told from what it was before.
 #pragma once
 
 #include "plugin/plugin.h"
@@ -20,8 +20,8 @@ class Keeper {
 public:
     Keeper(Server& server, std::string host, std::size_t roomsMax);
 
-    // All on the account's shard. Returns when the forms are in step: those of before this plugin are
-    // brought together at the first request.
+    // All on the account's shard. Returns when the forms are in step: those of before this plugin
+    // are brought together at the first request.
     Task<void> ready(Jid account);
     // The <storage/>, as XML; empty when there is none.
     Task<std::string> storage(Jid account);

@@ -121,8 +121,7 @@ std::optional<StanzaError> whyNotBookmark(std::string_view id, const Element* pa
 
 std::optional<StanzaError> whyNotStorage(const Element& storage, std::size_t roomsMax) {
     if (!storage.is("storage", oldNs)) return invalid("Bookmarks are one <storage/> of XEP-0048.");
-    const auto rooms =
-        std::count_if(storage.children().begin(), storage.children().end(), isRoom);
+    const auto rooms = std::count_if(storage.children().begin(), storage.children().end(), isRoom);
     if (std::size_t(rooms) > roomsMax)
         return StanzaError{Condition::ResourceConstraint,
                            "An account has at most " + std::to_string(roomsMax) + " bookmarks."};

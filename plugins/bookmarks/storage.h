@@ -1,5 +1,5 @@
-// The forms of bookmarks and what becomes of one in the other: a <conference/> in an item of its own
-// (XEP-0402), and all of them in one <storage/> (XEP-0048).
+// The forms of bookmarks and what becomes of one in the other: a <conference/> in an item of its
+// own (XEP-0402), and all of them in one <storage/> (XEP-0048).
 #pragma once
 
 #include "core/element.h"
@@ -41,13 +41,13 @@ std::optional<StanzaError> whyNotStorage(const Element& storage, std::size_t roo
 // nobody known goes into <extensions/>, where clients of XEP-0402 keep it.
 Bookmarks readStorage(const Element& storage);
 
-// `given` with those extensions of `kept` (both <conference/>s of XEP-0402) that it lacks because its
-// client doesn't know extensions. `before` is what that client had seen: what it has kept before, it has
-// taken out on purpose.
+// `given` with those extensions of `kept` (both <conference/>s of XEP-0402) that it lacks because
+// its client doesn't know extensions. `before` is what that client had seen: what it has kept
+// before, it has taken out on purpose.
 std::string withExtensions(const Bookmark& given, const std::string& kept, const Bookmark* before);
 
-// The <storage/> that shows `bookmarks`: rooms are changed, added and removed in `storage` (XML, may be
-// empty), and everything else in it stays as it is.
+// The <storage/> that shows `bookmarks`: rooms are changed, added and removed in `storage` (XML,
+// may be empty), and everything else in it stays as it is.
 std::string writeStorage(std::string_view storage, const Bookmarks& bookmarks);
 
 }  // namespace epode::bookmarks

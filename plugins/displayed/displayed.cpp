@@ -1,5 +1,5 @@
-// Message Displayed Synchronization (XEP-0490): how far each chat was read, in a node of the account
-// that its clients keep themselves, or leave to the server along with a message.
+// Message Displayed Synchronization (XEP-0490): how far each chat was read, in a node of the
+// account that its clients keep themselves, or leave to the server along with a message.
 #include "core/log.h"
 #include "core/namespaces.h"
 #include "plugin/plugin.h"
@@ -14,8 +14,7 @@ const Log displayedLog{"displayed"};
 
 class Displayed final : public Plugin {
 public:
-    explicit Displayed(PluginContext& context)
-        : server_{context.server()}, host_{context.host()} {
+    explicit Displayed(PluginContext& context) : server_{context.server()}, host_{context.host()} {
         context.knowPepNode({.name = std::string{displayedNode},
                              .config = {{"pubsub#persist_items", "true"},
                                         {"pubsub#max_items", "max"},

@@ -105,10 +105,9 @@ Task<Reply> PrivateStorage::keep(const Iq& iq) {
             co_return StanzaError{
                 Condition::NotAcceptable,
                 "The element " + std::string{fragment.name()} + " has too many parts."};
-        kept.emplace_back(&fragment,
-                          KeyedStore::Changes::value_type{
-                              keyOf(fragment),
-                              isEmpty ? std::nullopt : std::optional{std::move(xml)}});
+        kept.emplace_back(&fragment, KeyedStore::Changes::value_type{
+                                         keyOf(fragment),
+                                         isEmpty ? std::nullopt : std::optional{std::move(xml)}});
     }
     const AccountId account = iq.account()->id();
     // Some fragments are kept by other plugins (route/private_xml.h).

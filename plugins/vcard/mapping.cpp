@@ -45,8 +45,8 @@ struct Simple {
     std::string_view kind;
 };
 constexpr Simple simple[] = {
-    {"FN", "fn", "text"},        {"BDAY", "bday", "date"},   {"TITLE", "title", "text"},
-    {"ROLE", "role", "text"},    {"URL", "url", "uri"},      {"TZ", "tz", "text"},
+    {"FN", "fn", "text"},         {"BDAY", "bday", "date"},    {"TITLE", "title", "text"},
+    {"ROLE", "role", "text"},     {"URL", "url", "uri"},       {"TZ", "tz", "text"},
     {"PRODID", "prodid", "text"}, {"REV", "rev", "timestamp"}, {"UID", "uid", "text"},
 };
 
@@ -73,20 +73,19 @@ constexpr Part nameParts[] = {{"FAMILY", "surname"},
                               {"MIDDLE", "additional"},
                               {"PREFIX", "prefix"},
                               {"SUFFIX", "suffix"}};
-constexpr Part addressParts[] = {{"POBOX", "pobox"},       {"EXTADD", "ext"},
-                                 {"STREET", "street"},     {"LOCALITY", "locality"},
-                                 {"REGION", "region"},     {"PCODE", "code"},
-                                 {"CTRY", "country"}};
+constexpr Part addressParts[] = {
+    {"POBOX", "pobox"},   {"EXTADD", "ext"}, {"STREET", "street"}, {"LOCALITY", "locality"},
+    {"REGION", "region"}, {"PCODE", "code"}, {"CTRY", "country"}};
 
 template <typename Parts>
-bool hasText(const Element& property, const Parts& parts, std::string_view Part::*name) {
+bool hasText(const Element& property, const Parts& parts, std::string_view Part::* name) {
     return std::any_of(std::begin(parts), std::end(parts), [&](const Part& part) {
         return !trimmed(property.childText(part.*name)).empty();
     });
 }
 template <typename Parts>
-void copyParts(const Element& from, Element& to, const Parts& parts, std::string_view Part::*source,
-               std::string_view Part::*target) {
+void copyParts(const Element& from, Element& to, const Parts& parts,
+               std::string_view Part::* source, std::string_view Part::* target) {
     for (const Part& part : parts)
         if (const auto text = trimmed(from.childText(part.*source)); !text.empty())
             to.addWithText(part.*target, text);
@@ -103,8 +102,7 @@ void nameToOld(const Element& property, Element& vcard) {
 
 // ---- types, as both have them
 
-constexpr std::string_view types[] = {"home", "work",  "voice", "fax",
-                                      "pager", "cell", "video"};
+constexpr std::string_view types[] = {"home", "work", "voice", "fax", "pager", "cell", "video"};
 
 std::string upper(std::string_view text) {
     std::string result{text};
@@ -268,8 +266,7 @@ void placeToNew(const Element& property, Element& vcard) {
     const auto latitude = trimmed(property.childText("LAT"));
     const auto longitude = trimmed(property.childText("LON"));
     if (!latitude.empty() && !longitude.empty())
-        addNew(vcard, "geo", "uri",
-               "geo:" + std::string{latitude} + "," + std::string{longitude});
+        addNew(vcard, "geo", "uri", "geo:" + std::string{latitude} + "," + std::string{longitude});
 }
 void placeToOld(const Element& property, Element& vcard) {
     auto uri = valueOf(property);
@@ -381,7 +378,8 @@ bool carry(const Element& from, Element& into) {
         Document said = makeVcard(isNew);
         for (const Element& child : from.children())
             if (belongs(row, child, !isNew)) (isNew ? row.toNew : row.toOld)(child, *said);
-        // The two old names of one new property come back as one of them: the same words are compared.
+        // The two old names of one new property come back as one of them: the same words are
+        // compared.
         const auto same = [&](const Element& element) { return plain(row, element, isNew); };
         std::vector<std::string> wanted;
         for (const Element& child : said->children())

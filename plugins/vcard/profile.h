@@ -1,5 +1,5 @@
-// What an account tells about itself, in three places that say the same: the vCard of XEP-0054, which is
-// kept here, the node of XEP-0292, and the nickname of XEP-0172.
+// What an account tells about itself, in three places that say the same: the vCard of XEP-0054,
+// which is kept here, the node of XEP-0292, and the nickname of XEP-0172.
 #pragma once
 
 #include "core/turns.h"

@@ -1,5 +1,5 @@
-// What people tell about themselves: vcard-temp (XEP-0054) and vCard4 (XEP-0292), the nickname (XEP-0172)
-// among it.
+// What people tell about themselves: vcard-temp (XEP-0054) and vCard4 (XEP-0292), the nickname
+// (XEP-0172) among it.
 #include "core/namespaces.h"
 #include "mapping.h"
 #include "plugin/plugin.h"
@@ -107,8 +107,7 @@ Task<Reply> Vcard::keep(const Iq& iq) {
             "A vCard has at most " + toText(Bytes{bytesMax_}) + "; try a smaller picture."};
     // What could not be read again is refused now.
     auto vcard = parseXml(xml);
-    if (!vcard)
-        co_return StanzaError{Condition::NotAcceptable, "This vCard has too many parts."};
+    if (!vcard) co_return StanzaError{Condition::NotAcceptable, "This vCard has too many parts."};
     const Jid owner = iq.owner();
     if (const auto services = iq.host().sharedServices(); !services->vcardGiven.empty()) {
         VcardGiven given{owner, **vcard};

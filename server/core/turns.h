@@ -49,7 +49,8 @@ public:
     }
 
 private:
-    // Posted, so that many who wait don't stand on each other's stack. Meanwhile the turn stays taken.
+    // Posted, so that many who wait don't stand on each other's stack. Meanwhile the turn stays
+    // taken.
     static void next(std::shared_ptr<Queue> queue) {
         if (queue->waiting.empty()) {
             queue->isTaken = false;

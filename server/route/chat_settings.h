@@ -25,9 +25,9 @@ class ChatSettings {
 public:
     virtual ~ChatSettings() = default;
 
-    // On the account's shard. `chat` is the bare address of a contact or room; `category` and `type`
-    // are the service discovery identity of what would be notified. The answer is in memory after
-    // the first question while the account is. Throws StoreUnavailable.
+    // On the account's shard. `chat` is the bare address of a contact or room; `category` and
+    // `type` are the service discovery identity of what would be notified. The answer is in memory
+    // after the first question while the account is. Throws StoreUnavailable.
     virtual Task<Notifications> notificationsOf(Jid account, Jid chat,
                                                 std::string_view category = "client",
                                                 std::string_view type = "phone") = 0;

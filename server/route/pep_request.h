@@ -15,8 +15,8 @@
 namespace epode {
 
 // Somebody asks something of one node of an account that exists. `Services::pepRequested`, on the
-// account's shard; what a handler refuses isn't done. The node need not exist, and who asks need not
-// be allowed to: that is looked at afterwards.
+// account's shard; what a handler refuses isn't done. The node need not exist, and who asks need
+// not be allowed to: that is looked at afterwards.
 struct PepRequest : Event {
     enum class Kind : std::uint8_t { Read, Publish, Other };
     Kind kind;

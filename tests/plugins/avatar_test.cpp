@@ -279,8 +279,8 @@ TEST_CASE("what is no picture is refused, and the earlier one stays") {
     const std::string invalid = "modify bad-request invalid-payload";
     const std::string large = gif + std::string(1025 - gif.size(), 'x');
     const auto metadata = [](const std::string& content) {
-        return publish(metadataNode, "x", "<metadata xmlns='" + metadataNode + "'>" + content +
-                                              "</metadata>");
+        return publish(metadataNode, "x",
+                       "<metadata xmlns='" + metadataNode + "'>" + content + "</metadata>");
     };
     for (const auto& [bad, expected] : std::vector<std::pair<std::string, std::string>>{
              {publish(dataNode, hashOf(gif), dataOf(png)), invalid},
@@ -306,7 +306,8 @@ TEST_CASE("what is no picture is refused, and the earlier one stays") {
     }
     CHECK(pictureIn(juliet.ask("get", askVcard)) == "image/png " + png);
     // Metadata of a picture that stands elsewhere is its publisher's own matter.
-    CHECK(outcome(juliet.ask("set", metadata("<info id='" + hashOf(gif) + "' type='image/gif' "
+    CHECK(outcome(juliet.ask("set", metadata("<info id='" + hashOf(gif) +
+                                             "' type='image/gif' "
                                              "bytes='9' url='https://img.example/a.gif'/>"))) ==
           "result");
     CHECK(pictureIn(juliet.ask("get", askVcard)) == "cancel item-not-found");

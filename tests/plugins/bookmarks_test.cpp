@@ -15,8 +15,8 @@ const std::string play = "theplay@conference.example";
 const std::string orchard = "orchard@conference.example";
 
 std::string conference(const std::string& name, const std::string& content = {}) {
-    return "<conference xmlns='urn:xmpp:bookmarks:1' name='" + name + "' autojoin='true'>" + content +
-           "</conference>";
+    return "<conference xmlns='urn:xmpp:bookmarks:1' name='" + name + "' autojoin='true'>" +
+           content + "</conference>";
 }
 std::string room(const std::string& jid, const std::string& name, const std::string& content = {}) {
     return "<conference jid='" + jid + "' name='" + name + "' autojoin='true'>" + content +
@@ -156,8 +156,8 @@ TEST_CASE("what one form can't say stays in the other") {
     CHECK(ofNew(juliet) == play + "=Renamed+extensions/state");
     CHECK(ofPrivate(juliet) == "url=http://works.example/ " + play + "=Renamed+extensions/state");
 
-    // One with an element of its own in the bookmark: it stays where it has put it, and clients of the
-    // new form see it among the extensions.
+    // One with an element of its own in the bookmark: it stays where it has put it, and clients of
+    // the new form see it among the extensions.
     const std::string own = "<minimize xmlns='xmpp:gajim.example'>true</minimize>";
     juliet.ask("set", query(storage(link + room(play, "Renamed", own))));
     CHECK(ofNew(juliet) == play + "=Renamed+extensions/minimize/state");
@@ -180,9 +180,8 @@ TEST_CASE("entries that are no rooms are left alone") {
     juliet.ask("set", query(storage(odd + room(play, "Play"))));
     CHECK(ofNew(juliet) == play + "=Play");
     juliet.ask("set", publish(newNode, orchard, conference("Orchard"), options));
-    CHECK(ofPrivate(juliet) ==
-          "=nowhere @=bad room@conference.example/nick=with a nick " + play + "=Play " + orchard +
-              "=Orchard");
+    CHECK(ofPrivate(juliet) == "=nowhere @=bad room@conference.example/nick=with a nick " + play +
+                                   "=Play " + orchard + "=Orchard");
 }
 
 TEST_CASE("what is no bookmark is refused") {
@@ -259,8 +258,7 @@ TEST_CASE("bookmarks from before are there at the first request") {
         server.configure("");
         server.restart();
         auto& juliet = server.login("juliet@capulet.example/balcony");
-        const std::string expected =
-            "c@c.example=Listed " + orchard + "=Private " + play + "=Kept";
+        const std::string expected = "c@c.example=Listed " + orchard + "=Private " + play + "=Kept";
         if (first == 0) CHECK(ofNew(juliet).size() == expected.size());
         if (first == 1) CHECK(ofOld(juliet).find("Kept") != std::string::npos);
         if (first == 2) CHECK(ofPrivate(juliet).find("Kept") != std::string::npos);
@@ -318,10 +316,11 @@ TEST_CASE("the account says that its bookmarks are one, and only while that is s
     for (const bool has : {true, false}) {
         TestServer server{has ? "" : "[plugins]\ndisabled = ['pubsub']"};
         auto& juliet = server.login("juliet@capulet.example/balcony");
-        const auto about = juliet.ask(
-            "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", juliets);
-        for (const auto* feature : {"urn:xmpp:bookmarks:1#compat", "urn:xmpp:bookmarks:1#compat-pep",
-                                    "urn:xmpp:bookmarks-conversion:0"})
+        const auto about =
+            juliet.ask("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", juliets);
+        for (const auto* feature :
+             {"urn:xmpp:bookmarks:1#compat", "urn:xmpp:bookmarks:1#compat-pep",
+              "urn:xmpp:bookmarks-conversion:0"})
             CHECK((about.find("'" + std::string{feature} + "'") != std::string::npos) == has);
         CHECK(outcome(juliet.ask("set", query(storage(room(play, "Play"))))) == "result");
         CHECK(ofPrivate(juliet) == play + "=Play");
@@ -361,9 +360,10 @@ TEST_CASE("the most specific notification setting counts") {
              Row{"<never identity-category='gateway'/>", "client", "phone", Notifications::Unset},
          }) {
         INFO(row.rules);
-        const auto tree = parseXml("<conference xmlns='urn:xmpp:bookmarks:1'><extensions><notify "
-                                   "xmlns='urn:xmpp:notification-settings:1'>" +
-                                   row.rules + "</notify></extensions></conference>");
+        const auto tree = parseXml(
+            "<conference xmlns='urn:xmpp:bookmarks:1'><extensions><notify "
+            "xmlns='urn:xmpp:notification-settings:1'>" +
+            row.rules + "</notify></extensions></conference>");
         REQUIRE(tree);
         CHECK(decide(readNotifyRules(**tree), row.category, row.type) == row.expected);
     }
@@ -373,8 +373,8 @@ TEST_CASE("other plugins learn how an account wants to hear of a chat") {
     TestServer server;
     auto& juliet = server.login("juliet@capulet.example/balcony");
     const auto setting = [](const std::string& name) {
-        return conference("x", "<extensions><notify xmlns='urn:xmpp:notification-settings:1'><" + name +
-                                   "/></notify></extensions>");
+        return conference("x", "<extensions><notify xmlns='urn:xmpp:notification-settings:1'><" +
+                                   name + "/></notify></extensions>");
     };
     const auto told = [&](const std::string& who, const std::string& chat) {
         Server& running = server.server();
@@ -392,10 +392,11 @@ TEST_CASE("other plugins learn how an account wants to hear of a chat") {
     juliet.ask("set", publish(newNode, play, conference("Play"), options));
     CHECK(told(juliets, play) == Notifications::Unset);
     // Also in the form of old clients.
-    juliet.ask("set", query(storage(room(play, "x",
-                                         "<extensions><notify "
-                                         "xmlns='urn:xmpp:notification-settings:1'><always/></notify>"
-                                         "</extensions>"))));
+    juliet.ask("set",
+               query(storage(room(play, "x",
+                                  "<extensions><notify "
+                                  "xmlns='urn:xmpp:notification-settings:1'><always/></notify>"
+                                  "</extensions>"))));
     CHECK(told(juliets, play) == Notifications::Always);
     CHECK(told(juliets, orchard) == Notifications::Unset);
     CHECK(told("nobody@capulet.example", play) == Notifications::Unset);

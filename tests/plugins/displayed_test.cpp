@@ -41,9 +41,8 @@ TEST_CASE("clients of an account tell each other how far they have read") {
     CHECK(outcome(balcony.ask("set", publish(node, romeos, displayed("1"), options))) == "result");
     CHECK(outcome(balcony.ask("set", publish(node, "room@conference.example", displayed("2"),
                                              options))) == "result");
-    CHECK(events(chamber) ==
-          Events{juliets + " headline " + node + " " + romeos + ":",
-                 juliets + " headline " + node + " room@conference.example:"});
+    CHECK(events(chamber) == Events{juliets + " headline " + node + " " + romeos + ":",
+                                    juliets + " headline " + node + " room@conference.example:"});
     CHECK(outcome(balcony.ask("set", publish(node, romeos, displayed("3"), options))) == "result");
     server.restart();
     auto& again = server.login("juliet@capulet.example/balcony");
@@ -97,8 +96,8 @@ TEST_CASE("read positions are their owner's alone") {
     auto& juliet = server.login("juliet@capulet.example/balcony");
     auto& romeo = server.login("romeo@montague.example/orchard");
     befriend(juliet, romeo);
-    CHECK(outcome(juliet.ask("set", publish(node, romeos, displayed("1"),
-                                            {{"access_model", "open"}}))) ==
+    CHECK(outcome(juliet.ask("set",
+                             publish(node, romeos, displayed("1"), {{"access_model", "open"}}))) ==
           "modify not-acceptable");
     juliet.send("<message to='" + romeos + "'>" + marker + displayed("1") + "</message>");
     CHECK(outcome(juliet.ask("set", configure(node, {{"access_model", "presence"}}))) ==
@@ -116,8 +115,8 @@ TEST_CASE("without personal eventing nothing is promised, and nothing is sent on
         TestServer server{has ? "" : "[plugins]\ndisabled = ['pubsub']"};
         auto& juliet = server.login("juliet@capulet.example/balcony");
         auto& romeo = server.login("romeo@montague.example/orchard");
-        const auto about = juliet.ask(
-            "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", juliets);
+        const auto about =
+            juliet.ask("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", juliets);
         CHECK((about.find("urn:xmpp:mds:server-assist:0") != std::string::npos) == has);
         juliet.send("<message to='" + romeos + "'>" + marker + displayed("1") + "</message>");
         CHECK(romeo.next().find(node) == std::string::npos);

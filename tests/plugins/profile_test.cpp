@@ -15,9 +15,9 @@ std::string oldCard(const std::string& content) {
                            : "<vCard xmlns='vcard-temp'>" + content + "</vCard>";
 }
 std::string newCard(const std::string& content) {
-    return content.empty() ? "<vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'/>"
-                           : "<vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'>" + content +
-                                 "</vcard>";
+    return content.empty()
+               ? "<vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'/>"
+               : "<vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'>" + content + "</vcard>";
 }
 std::string nick(const std::string& name) {
     return "<nick xmlns='" + nickNode + "'>" + name + "</nick>";
@@ -49,7 +49,8 @@ TEST_CASE("each property has its like in the other form, there and back") {
     for (const auto& row : {
              Row{"<FN>Juliet Capulet</FN>", "<fn><text>Juliet Capulet</text></fn>"},
              Row{"<N><FAMILY>Capulet</FAMILY><GIVEN>Juliet</GIVEN><MIDDLE>G</MIDDLE></N>",
-                 "<n><surname>Capulet</surname><given>Juliet</given><additional>G</additional></n>"},
+                 "<n><surname>Capulet</surname><given>Juliet</given><additional>G</additional></"
+                 "n>"},
              Row{"<NICKNAME>J</NICKNAME><NICKNAME>Jul</NICKNAME>",
                  "<nickname><text>J</text></nickname><nickname><text>Jul</text></nickname>"},
              Row{"<BDAY>1476-01-29</BDAY>", "<bday><date>1476-01-29</date></bday>"},
@@ -112,12 +113,14 @@ TEST_CASE("what the other form can't say is neither carried nor lost") {
     };
     for (const auto& row : {
              // Not mapped at all.
-             Row{oldCard("<MAILER>x</MAILER><CLASS><PUBLIC/></CLASS><FN/>"), newCard(""), newCard("")},
+             Row{oldCard("<MAILER>x</MAILER><CLASS><PUBLIC/></CLASS><FN/>"), newCard(""),
+                 newCard("")},
              Row{newCard("<gender><sex><text>F</text></sex></gender><fn><text/></fn>"), oldCard(""),
                  oldCard("")},
              Row{oldCard("<FN>J</FN>"), newCard("<gender><sex><text>F</text></sex></gender>"),
                  newCard("<gender><sex><text>F</text></sex></gender><fn><text>J</text></fn>")},
-             Row{newCard("<fn><text>J</text></fn>"), oldCard("<MAILER>x</MAILER><X xmlns='urn:x'/>"),
+             Row{newCard("<fn><text>J</text></fn>"),
+                 oldCard("<MAILER>x</MAILER><X xmlns='urn:x'/>"),
                  oldCard("<MAILER>x</MAILER><X xmlns='urn:x'/><FN>J</FN>")},
              // More than the other form says.
              Row{oldCard("<TEL><NUMBER>1</NUMBER></TEL>"),
@@ -160,7 +163,8 @@ TEST_CASE("a vCard is the same in both forms, whichever is changed") {
     CHECK(published(tybalt, node, juliets) == newCard("<fn><text>Juliet</text></fn>"));
 
     const std::string gender = "<gender><sex><text>F</text></sex></gender>";
-    CHECK(outcome(juliet.ask("set", publish(node, "", newCard("<fn><text>Jule</text></fn>" + gender)))) ==
+    CHECK(outcome(juliet.ask("set",
+                             publish(node, "", newCard("<fn><text>Jule</text></fn>" + gender)))) ==
           "result");
     CHECK(payload(tybalt.ask("get", oldCard(""), juliets)) ==
           oldCard("<MAILER>m</MAILER><FN>Jule</FN>"));
@@ -189,7 +193,9 @@ TEST_CASE("changes of a vCard are told, and only changes") {
     CHECK(events(romeo).size() == 2);
     juliet.ask("set", oldCard("<FN>Juliet</FN><NICKNAME>J</NICKNAME><MAILER>x</MAILER>"));
     CHECK(events(romeo).empty());
-    juliet.ask("set", publish(node, "", newCard("<fn><text>Jule</text></fn><nickname><text>J</text></nickname>")));
+    juliet.ask("set",
+               publish(node, "",
+                       newCard("<fn><text>Jule</text></fn><nickname><text>J</text></nickname>")));
     CHECK(events(romeo).size() == 1);
 }
 
