@@ -25,6 +25,7 @@ public:
     explicit Carbons(PluginContext& context) {
         context.onIq(StanzaType::Set, enableElement, Addressee::Account, this, &Carbons::enable);
         context.onIq(StanzaType::Set, disableElement, Addressee::Account, this, &Carbons::disable);
+        context.onInline(enableElement, this, &Carbons::enableInline);
         context.on(&Services::incoming, Phase::Check, this, &Carbons::removeForged);
         context.on(&Services::delivered, Phase::Act, this, &Carbons::copy);
         context.savedState<carbons::Enabled>("carbons");
@@ -44,6 +45,7 @@ private:
         if (Session* session = iq.sender()) carbons::enable(*session);
         co_return Reply{};
     }
+    void enableInline(InlineRequest& request) { carbons::enable(request.session); }
     Task<Reply> disable(const Iq& iq) {
         if (!iq.isToOwnAccount()) co_return foreign();
         if (Session* session = iq.sender()) carbons::disable(*session);

@@ -13,7 +13,6 @@ struct Enabled {
     static Enabled restore(std::string_view) { return {}; }
 };
 
-// Also for who enables copies while the resource is bound (XEP-0386).
 inline void enable(Session& session) { session.state<Enabled>(); }
 inline void disable(Session& session) { session.slots().drop<Enabled>(); }
 inline bool isEnabled(Session& session) { return session.slots().find<Enabled>() != nullptr; }

@@ -43,7 +43,6 @@ private:
     std::size_t bytes_ = 0;
 };
 
-// Also for who learns the state while the resource is bound (XEP-0386).
 inline void becomeInactive(Session& session) { session.state<Inactive>(); }
 inline Inactive* inactive(Session& session) { return session.slots().find<Inactive>(); }
 

@@ -34,6 +34,7 @@ public:
           heldBytesMax_{std::size_t(context.value(heldBytesMax))} {
         context.onElement({csiNs, "active"}, this, &ClientStates::activate);
         context.onElement({csiNs, "inactive"}, this, &ClientStates::deactivate);
+        context.onInline({csiNs, "inactive"}, this, &ClientStates::beginInactive);
         context.on(&Services::features, Phase::Change, this, &ClientStates::announce);
         context.on(&Services::sessionOutput, Phase::Act, this, &ClientStates::filter);
         context.on(&Services::releaseOutput, Phase::Act, this, &ClientStates::release);
@@ -45,6 +46,7 @@ private:
         return Verdict::Pass;
     }
 
+    void beginInactive(InlineRequest& request) { csi::becomeInactive(request.session); }
     void deactivate(Session& session, const Element&) { csi::becomeInactive(session); }
     void activate(Session& session, const Element&) {
         csi::Inactive* state = csi::inactive(session);

@@ -109,6 +109,8 @@ Task<Reply> PrivateStorage::keep(const Iq& iq) {
                                          keyOf(fragment),
                                          isEmpty ? std::nullopt : std::optional{std::move(xml)}});
     }
+    if (!iq.account())
+        co_return StanzaError{Condition::ItemNotFound, "The account is gone."};
     const AccountId account = iq.account()->id();
     // Some fragments are kept by other plugins (route/private_xml.h).
     KeyedStore::Changes changes;

@@ -72,6 +72,7 @@ public:
                                              std::string origin);
     Task<std::optional<StanzaError>> removeNode(Jid account, std::string node, std::string origin);
     Task<ItemPage> items(Jid account, std::string node, ItemQuery query);
+    Task<bool> hasNode(Jid account, std::string node);
     Task<bool> mayRead(Jid account, std::string node, Jid who);
 
     Task<Duration> expire();

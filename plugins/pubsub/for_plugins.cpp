@@ -90,6 +90,12 @@ Task<ItemPage> Engine::items(Jid account, std::string node, ItemQuery query) {
     co_return page;
 }
 
+Task<bool> Engine::hasNode(Jid account, std::string node) {
+    Realms& realms = this->realms(server_.here());
+    const auto realm = co_await realms.account(account.text());
+    co_return realm && realm->find(node);
+}
+
 Task<bool> Engine::mayRead(Jid account, std::string node, Jid who) {
     Shard& shard = server_.here();
     Realms& realms = this->realms(shard);

@@ -177,7 +177,7 @@ Task<std::optional<StanzaError>> Engine::erase(Shard& shard, RealmPtr realm, Nod
         notify(shard, realm, node,
                eventMessage(*realm, node->config.type, nodeEvent("delete", *node, content)), true);
     }
-    PepEvent event{PepEvent::Kind::Deleted, realm->address, node->name};
+    PepEvent event{PepEvent::Kind::Deleted, shard, realm->address, node->name};
     event.origin = origin;
     tellPlugins(shard, *realm, event);
     co_return std::nullopt;
@@ -195,7 +195,7 @@ Task<Reply> Engine::purge(Call& call) {
     if (node.config.notifyRetract && node.config.deliverNotifications)
         notify(shard, call.realm, call.node,
                eventMessage(*call.realm, node.config.type, nodeEvent("purge", node)));
-    PepEvent event{PepEvent::Kind::Purged, call.realm->address, node.name};
+    PepEvent event{PepEvent::Kind::Purged, shard, call.realm->address, node.name};
     tellPlugins(shard, *call.realm, event);
     co_return Reply{};
 }

@@ -167,7 +167,7 @@ Task<std::optional<StanzaError>> Engine::submit(Shard& shard, RealmPtr realm, No
             notify(shard, realm, node,
                    eventMessage(*realm, config.type, retractEvent(*node, published.removed)));
     }
-    PepEvent event{PepEvent::Kind::Published, realm->address, node->name};
+    PepEvent event{PepEvent::Kind::Published, shard, realm->address, node->name};
     event.id = item.id;
     event.payload = item.payload;
     event.publisher = submission.publisher;
@@ -225,7 +225,7 @@ Task<std::optional<StanzaError>> Engine::withdraw(Shard& shard, RealmPtr realm, 
         notify(shard, realm, node,
                eventMessage(*realm, node->config.type, retractEvent(*node, ids)));
     for (const auto& id : ids) {
-        PepEvent event{PepEvent::Kind::Retracted, realm->address, node->name};
+        PepEvent event{PepEvent::Kind::Retracted, shard, realm->address, node->name};
         event.id = id;
         event.origin = origin;
         tellPlugins(shard, *realm, event);

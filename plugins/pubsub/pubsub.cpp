@@ -127,6 +127,9 @@ public:
         }
         co_return found;
     }
+    Task<bool> hasNode(Jid account, std::string node) override {
+        return engine_.hasNode(std::move(account), std::move(node));
+    }
     Task<bool> mayRead(Jid account, std::string node, Jid who) override {
         return engine_.mayRead(std::move(account), std::move(node), std::move(who));
     }
@@ -234,13 +237,11 @@ const PluginInfo pluginInfo{
                    {"XEP-0390", "0.3.2"}},
     .options = options(),
     .migrations = {Store::migrations().begin(), Store::migrations().end()},
+    .accountTables = {Store::accountTables().begin(), Store::accountTables().end()},
 };
 
 }  // namespace
-}  // namespace epode::pubsub
 
-namespace epode {
-using pubsub::pluginInfo;
-using pubsub::PubSub;
 DECLARE_PLUGIN(PubSub, pluginInfo)
-}  // namespace epode
+
+}  // namespace epode::pubsub

@@ -39,7 +39,7 @@ std::int64_t countItems(SqlConnection& connection, const NodeOwner& owner, std::
 bool isOverQuota(SqlConnection& connection, std::int64_t node, std::int64_t bytesMax) {
     std::int64_t bytes = 0;
     connection.run(
-        "SELECT COALESCE(SUM(o.bytes), 0) FROM pubsub_node n JOIN pubsub_node o "
+        "SELECT CAST(COALESCE(SUM(o.bytes), 0) AS BIGINT) FROM pubsub_node n JOIN pubsub_node o "
         "ON o.account = n.account AND o.domain = n.domain AND o.creator = n.creator "
         "WHERE n.id = ?1",
         {node}, [&](const SqlRow& row) { bytes = row.integer(0); });

@@ -46,7 +46,7 @@ constexpr Migration first{"pubsub", 1, "nodes, items, subscriptions and affiliat
         state {bigint} NOT NULL,
         delivers {bigint} NOT NULL,
         expires_at {bigint} NOT NULL,
-        PRIMARY KEY(account, node, jid)) {clustered};
+        PRIMARY KEY(account, node, jid));
     CREATE INDEX pubsub_subscription_by_jid ON pubsub_subscription(bare);
     CREATE INDEX pubsub_subscription_by_expiry ON pubsub_subscription(expires_at);
     CREATE TABLE pubsub_moved(

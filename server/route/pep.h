@@ -22,6 +22,8 @@
 
 namespace epode {
 
+class Shard;
+
 struct PepItem {
     std::string id;
     std::string payload;  // XML; empty when it has none
@@ -55,6 +57,8 @@ public:
     // The newest `most`, oldest first; none when there is no such node.
     virtual Task<std::vector<PepItem>> items(Jid account, std::string node, std::size_t most) = 0;
     virtual Task<std::optional<PepItem>> item(Jid account, std::string node, std::string id) = 0;
+    // Somebody has published there, even if all items are gone by now.
+    virtual Task<bool> hasNode(Jid account, std::string node) = 0;
     // The sender may read this node of the account that it asks: as the access model of the node
     // says.
     virtual Task<bool> mayRead(Jid account, std::string node, Jid who) = 0;
@@ -70,6 +74,7 @@ public:
 struct PepEvent : Event {
     enum class Kind : std::uint8_t { Published, Retracted, Purged, Deleted };
     Kind kind;
+    Shard& shard;
     const Jid& account;
     std::string_view node;
     std::string_view id;       // of the item; of Published and Retracted
@@ -77,7 +82,8 @@ struct PepEvent : Event {
     Jid publisher;             // the client that did it, or empty
     std::string_view origin;   // of the plugin that did it, or empty
     std::shared_ptr<const void> note{};  // what a handler of the PepRequest has left; of Published
-    PepEvent(Kind k, const Jid& a, std::string_view n) : kind{k}, account{a}, node{n} {}
+    PepEvent(Kind k, Shard& s, const Jid& a, std::string_view n)
+        : kind{k}, shard{s}, account{a}, node{n} {}
 };
 
 }  // namespace epode

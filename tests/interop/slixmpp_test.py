@@ -249,16 +249,16 @@ async def carbons():
 
     def copied(event, body):
         return next((copy for name, copy in copies
-                     if name == event and copy[event]["forwarded"]["stanza"]["body"] == body), None)
+                     if name == event and copy[event]["body"] == body), None)
 
     desk.send_message(mto=romeo.boundjid.full, mbody="what I say", mtype="chat")
     copy = await juliet.until("a copy of what is sent", lambda: copied("carbon_sent", "what I say"))
     assert copy["from"] == support.address(JULIET) and copy["to"] == juliet.boundjid.full, copy
-    inner = copy["carbon_sent"]["forwarded"]["stanza"]
+    inner = copy["carbon_sent"]
     assert inner["from"] == desk.boundjid and inner["to"] == romeo.boundjid and inner["type"] == "chat", inner
     romeo.send_message(mto=desk.boundjid.full, mbody="what I hear", mtype="chat")
     copy = await juliet.until("a copy of what is received", lambda: copied("carbon_received", "what I hear"))
-    inner = copy["carbon_received"]["forwarded"]["stanza"]
+    inner = copy["carbon_received"]
     assert inner["from"] == romeo.boundjid and inner["to"] == desk.boundjid, inner
     await desk.message_saying("what I hear")
     # Those who are addressed get the message, and no copy.

@@ -44,7 +44,7 @@ std::vector<Listed> list(TestClient& client) {
     return found;
 }
 
-std::string revoke(std::string_view id) {
+std::string revokes(std::string_view id) {
     return "<revoke xmlns='urn:xmpp:cam:0' id='" + std::string{id} + "'/>";
 }
 
@@ -74,7 +74,7 @@ TEST_CASE("clients that don't say which device they are are listed while they ar
     auto& other = server.login("juliet@capulet.example/orchard");
     const auto both = list(client);
     REQUIRE(both.size() == 2);
-    const auto error = client.ask("set", revoke(both[1].id));
+    const auto error = client.ask("set", revokes(both[1].id));
     CHECK(error.find("password-reset-required") != std::string::npos);
     CHECK(other.streamError() == "not-authorized");
     found = list(client);
@@ -106,7 +106,7 @@ TEST_CASE("a device that has a token alone is revoked for good") {
     REQUIRE(found.size() == 2);
     CHECK(found[0].text == "true password fast Balcony");
     CHECK(found[1].text == "true Orchard");
-    const auto error = parsed(client.ask("set", revoke(found[0].id)));
+    const auto error = parsed(client.ask("set", revokes(found[0].id)));
     const Element* condition = error->child("error");
     REQUIRE(condition);
     CHECK(condition->child("service-unavailable", ns::stanzaErrors));
@@ -115,7 +115,7 @@ TEST_CASE("a device that has a token alone is revoked for good") {
     CHECK(tryToken(server, "juliet", "HT-SHA-256-EXPR", token) == "not-authorized");
 
     // Without a password of now, a device is gone with its revocation.
-    CHECK(client.ask("set", revoke(found[1].id)).find("type='result'") != std::string::npos);
+    CHECK(client.ask("set", revokes(found[1].id)).find("type='result'") != std::string::npos);
     CHECK(client.streamError() == "not-authorized");
 }
 
@@ -126,9 +126,9 @@ TEST_CASE("nobody sees or revokes the devices of somebody else") {
     auto& romeo = server.login("romeo@capulet.example/orchard");
     CHECK(romeo.ask("get", listRequest, "juliet@capulet.example").find("forbidden") !=
           std::string::npos);
-    CHECK(romeo.ask("set", revoke(id), "juliet@capulet.example").find("forbidden") !=
+    CHECK(romeo.ask("set", revokes(id), "juliet@capulet.example").find("forbidden") !=
           std::string::npos);
-    CHECK(romeo.ask("set", revoke(id)).find("item-not-found") != std::string::npos);
+    CHECK(romeo.ask("set", revokes(id)).find("item-not-found") != std::string::npos);
     CHECK(!juliet.isClosed());
 }
 
@@ -139,12 +139,12 @@ TEST_CASE("a revocation of nothing is an error") {
         std::string sent;
         std::string condition;
     };
-    const auto row = GENERATE(values<Row>({{revoke("nobody"), "item-not-found"},
-                                           {revoke(""), "bad-request"},
+    const auto row = GENERATE(values<Row>({{revokes("nobody"), "item-not-found"},
+                                           {revokes(""), "bad-request"},
                                            {"<revoke xmlns='urn:xmpp:cam:0'/>", "bad-request"},
-                                           {revoke("session:"), "item-not-found"},
-                                           {revoke("session:nobody"), "item-not-found"},
-                                           {revoke(std::string(5000, 'x')), "item-not-found"}}));
+                                           {revokes("session:"), "item-not-found"},
+                                           {revokes("session:nobody"), "item-not-found"},
+                                           {revokes(std::string(5000, 'x')), "item-not-found"}}));
     CHECK(client.ask("set", row.sent).find(row.condition) != std::string::npos);
     CHECK(list(client).size() == 1);
 }

@@ -1,4 +1,5 @@
 // Client State Indication (XEP-0352).
+#include "core/base64.h"
 #include "route/account.h"
 #include "route/session.h"
 #include "tests/plugins/answers.h"
@@ -59,7 +60,7 @@ TEST_CASE("client state is offered after login, and asked for it there is no ans
     auto& client = server.connect({}, true);
     server.addAccount(juliet);
     client.sendHeader();
-    CHECK(client.next().find("urn:xmpp:csi:0") == std::string::npos);
+    CHECK(client.next().find("<csi ") == std::string::npos);
     client.logIn("juliet").bind("phone").forget();
     CHECK(client.bytes().find("<csi xmlns='urn:xmpp:csi:0'/>") != std::string::npos);
     client.send(inactive + inactive + active + active + inactive);
@@ -81,6 +82,35 @@ TEST_CASE("before a resource is bound there is no client state") {
     client.sendHeader().logIn("juliet").sendHeader().forget();
     client.send(inactive);
     CHECK(client.streamError() == "not-authorized");
+}
+
+TEST_CASE("a client that binds by Bind 2 can begin with copies, and as an inactive one") {
+    TestServer server;
+    server.addAccount(juliet);
+    auto& phone = server.connect({}, true);
+    phone.sendHeader();
+    const auto features = phone.next();
+    CHECK(features.find("<feature var='urn:xmpp:carbons:2'/>") != std::string::npos);
+    CHECK(features.find("<feature var='urn:xmpp:csi:0'/>") != std::string::npos);
+    phone.send("<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>" +
+               encodeBase64(std::string{"\0juliet\0secret", 14}) +
+               "</initial-response><bind xmlns='urn:xmpp:bind:0'><tag>phone</tag>"
+               "<enable xmlns='urn:xmpp:carbons:2'/><inactive "
+               "xmlns='urn:xmpp:csi:0'/></bind></authenticate>");
+    const auto success = parseXml(phone.next(), ns::client);
+    REQUIRE(success);
+    REQUIRE((*success)->name() == "success");
+    const std::string jid{(*success)->childText("authorization-identifier")};
+    phone.forget().send("<presence/>");
+    CHECK(phone.next() == "");  // its own presence waits
+    server.addAccount(romeo);
+    auto& desk = server.login(juliet + "/desk");
+    desk.send(numbered(romeo, "m1", "<body>x</body>"));
+    const auto got = phone.all();
+    REQUIRE(got.size() >= 2);
+    CHECK(Stanza::parse(got.front())->isPresence());
+    CHECK(Stanza::parse(got.back())->child("sent", "urn:xmpp:carbons:2"));
+    CHECK(Stanza::parse(got.back())->to().text() == jid);
 }
 
 TEST_CASE("presence waits for an inactive client, the newest of each sender's client") {

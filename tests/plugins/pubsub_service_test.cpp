@@ -318,7 +318,7 @@ TEST_CASE("a subscription to an authorize node waits for an owner") {
 TEST_CASE("a request stays open when the form is cancelled or makes no sense") {
     Verona verona{{{"access_model", "authorize"}}};
     verona.subscribes(verona.romeo);
-    for (const std::string form :
+    for (const std::string& form :
          {form("subscribe_authorization", {}, "cancel"), form("subscribe_authorization", {}),
           form("subscribe_authorization", {{"node", "letters"}, {"allow", "true"}}),
           form("subscribe_authorization",
@@ -362,12 +362,14 @@ TEST_CASE("a subscriber may have no notifications, or have them until a time") {
     CHECK(options(verona.romeo, {{"expire", until(std::chrono::hours{1})}}) == "result");
     verona.publishes(verona.juliet, "c");
     CHECK(events(verona.romeo).size() == 1);
-    verona.server.advance(std::chrono::hours{2});
-    verona.publishes(verona.juliet, "d");
-    CHECK(events(verona.romeo).empty());
     for (const Fields& bad : {Fields{{"deliver", "perhaps"}}, Fields{{"expire", "tomorrow"}},
                               Fields{{"expire", "2001-01-01T00:00:00Z"}}})
         CHECK(options(verona.romeo, bad) == "modify bad-request invalid-options");
+    verona.server.advance(std::chrono::hours{2});
+    auto& romeo = verona.server.login("romeo@montague.example/later");
+    auto& juliet = verona.server.login("juliet@capulet.example/later");
+    CHECK(verona.publishes(juliet, "d") == "result");
+    CHECK(events(romeo).empty());
 }
 
 TEST_CASE("owners list and change subscriptions, as far as that is possible") {
@@ -524,23 +526,27 @@ TEST_CASE("the oldest items make room, or new ones are refused") {
 TEST_CASE("expired items are gone") {
     Verona verona{{{"item_expire", "3600"}, {"max_items", "10"}}};
     verona.publishes(verona.juliet, "a");
-    verona.server.advance(std::chrono::minutes{40});
-    verona.publishes(verona.juliet, "b");
-    CHECK(verona.reads(verona.romeo) == "a:x b:x");
-    verona.server.advance(std::chrono::minutes{30});
-    CHECK(verona.reads(verona.romeo) == "b:x");
-    const auto rows =
-        verona.server.wait(verona.server.database().read([](SqlConnection& connection) {
+    const auto later = [&](Duration time, const std::string& resource) -> TestClient& {
+        verona.server.advance(time);
+        return verona.server.login("juliet@capulet.example/" + resource);
+    };
+    auto& first = later(std::chrono::minutes{40}, "one");
+    verona.publishes(first, "b");
+    CHECK(verona.reads(first) == "a:x b:x");
+    auto& second = later(std::chrono::minutes{30}, "two");
+    CHECK(verona.reads(second) == "b:x");
+    const auto rows = verona.server.wait(
+        verona.server.database().read([](SqlConnection& connection) {
             std::int64_t count = -1;
             connection.run("SELECT COUNT(*) FROM pubsub_item", {},
                            [&](const SqlRow& row) { count = row.integer(0); });
             return count;
         }));
     CHECK(rows == 1);
-    verona.server.advance(std::chrono::hours{2});
-    CHECK(verona.reads(verona.romeo) == "");
-    CHECK(verona.subscribes(verona.romeo) == "result");
-    CHECK(events(verona.romeo).empty());
+    auto& third = later(std::chrono::hours{2}, "three");
+    CHECK(verona.reads(third) == "");
+    CHECK(verona.subscribes(third) == "result");
+    CHECK(events(third).empty());
 }
 
 TEST_CASE("a transient node keeps nothing, and one without payloads shows none") {

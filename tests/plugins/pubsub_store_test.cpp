@@ -8,7 +8,7 @@ using namespace epode::pubsub;
 
 namespace {
 
-const WallTime start = fromMilliseconds(1'700'000'000'000);
+const WallTime noon = fromMilliseconds(1'700'000'000'000);
 
 // A database with the tables, and an account.
 struct Tables {
@@ -19,7 +19,7 @@ struct Tables {
         setup.database().migrate(all);
         for (const AccountTable& table : Store::accountTables())
             setup.stores().accounts.addTable(table);
-        juliet = *setup.await(setup.stores().accounts.create("juliet@capulet.example", {}, start));
+        juliet = *setup.await(setup.stores().accounts.create("juliet@capulet.example", {}, noon));
     }
     template <typename T>
     auto await(Task<T> task) {
@@ -29,7 +29,7 @@ struct Tables {
         Node node;
         node.name = name;
         node.creator = "juliet@capulet.example";
-        node.created = start;
+        node.created = noon;
         node.config = std::move(config);
         const auto made = await(store.create(owner, node, 100));
         REQUIRE(made.first == Created::Yes);
@@ -38,7 +38,7 @@ struct Tables {
     }
     Published put(const NodeOwner& owner, const Node& node, const std::string& id,
                   const std::string& payload = "<n/>", Publication publication = {}) {
-        publication.item = {id, "juliet@capulet.example", start, payload};
+        publication.item = {id, "juliet@capulet.example", noon, payload};
         if (publication.itemsMax == 1) publication.itemsMax = 100;
         if (publication.ownerBytesMax == 0) publication.ownerBytesMax = 1'000'000;
         return await(store.publish(owner, node.id, publication));
@@ -72,9 +72,9 @@ TEST_CASE("a node is stored with all that belongs to it, and found by its owner 
         const Node node = tables.make("n", own, config);
         tables.make("n", domain);
         const Jid romeo = *Jid::parse("romeo@montague.example/x");
-        Subscription subscription;
+        pubsub::Subscription subscription;
         subscription.delivers = false;
-        subscription.expires = start;
+        subscription.expires = noon;
         CHECK(tables.await(tables.store.putSubscription(own, node.id, romeo, subscription)));
         tables.put(own, node, "a");
 
@@ -86,7 +86,7 @@ TEST_CASE("a node is stored with all that belongs to it, and found by its owner 
         CHECK(found.account == tables.juliet);
         REQUIRE(found.nodes.size() == 1);
         CHECK(found.nodes[0].config == config);
-        CHECK(found.nodes[0].created == start);
+        CHECK(found.nodes[0].created == noon);
         CHECK(found.nodes[0].affiliations.size() == 1);
         CHECK(found.nodes[0].subscriptions.at(romeo) == subscription);
         CHECK(found.nodes[0].lastState == Node::Last::Known);
@@ -151,7 +151,7 @@ TEST_CASE("items are overwritten, trimmed, refused and counted") {
                        {.item = {}, .itemsMax = 5, .ownerBytesMax = 500})
                   .outcome == Outcome::Done);
         Publication foreign{.item = {}, .itemsMax = 5, .replacesOthers = false};
-        foreign.item = {"f", "romeo@montague.example", start, "<n/>"};
+        foreign.item = {"f", "romeo@montague.example", noon, "<n/>"};
         foreign.ownerBytesMax = 1000;
         CHECK(tables.await(tables.store.publish(domain, node.id, foreign)).outcome ==
               Outcome::NotYours);
@@ -195,7 +195,7 @@ TEST_CASE("pages are cut where they are asked to be") {
         CHECK(ids({.index = 3, .max = 5}) == "de");
         CHECK(ids({.index = 9, .max = 5}) == "");
         CHECK(ids({.max = 100, .bytesMax = 9}) == "ab");
-        CHECK(ids({.notBefore = start}) == "");
+        CHECK(ids({.notBefore = noon}) == "");
         const auto page = tables.await(
             tables.store.items(domain, node.id, {.after = "b", .max = 2, .bytesMax = 100}));
         CHECK(page.count == 5);
@@ -288,8 +288,8 @@ TEST_CASE("what has expired is removed, step by step") {
         const Node other = tables.make("other", domain);
         for (const std::string id : {"a", "b", "c"}) tables.put(domain, node, id);
         tables.put(domain, other, "a");
-        const auto later = start + std::chrono::seconds{61};
-        CHECK(tables.await(tables.store.expire(start + std::chrono::seconds{59}, 10)) == 0);
+        const auto later = noon + std::chrono::seconds{61};
+        CHECK(tables.await(tables.store.expire(noon + std::chrono::seconds{59}, 10)) == 0);
         CHECK(tables.await(tables.store.expire(later, 2)) == 2);
         CHECK(tables.ids(domain, node) == "c");
         CHECK(tables.await(tables.store.expire(later, 10)) == 1);

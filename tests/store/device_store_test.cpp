@@ -8,17 +8,17 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr WallTime start = WallTime{std::chrono::milliseconds{1'800'000'000'000}};
+constexpr WallTime noon = WallTime{std::chrono::milliseconds{1'800'000'000'000}};
 
 AccountId make(Setup& setup, Stores& stores, std::string jid) {
-    return *setup.await(stores.accounts.create(std::move(jid), {}, start));
+    return *setup.await(stores.accounts.create(std::move(jid), {}, noon));
 }
 
 StoredToken token(std::string nonce, Duration lifetime) {
     return {.nonce = std::move(nonce),
             .mechanism = "HT-SHA-256-NONE",
-            .issued = start,
-            .expires = start + std::chrono::duration_cast<std::chrono::milliseconds>(lifetime)};
+            .issued = noon,
+            .expires = noon + std::chrono::duration_cast<std::chrono::milliseconds>(lifetime)};
 }
 
 std::string nonces(const std::optional<DeviceTokens>& found) {
@@ -37,7 +37,7 @@ DeviceLogin seen(AccountId account, std::string device, Duration after, bool byP
             .software = "Balcony",
             .name = "phone",
             .byPassword = byPassword,
-            .when = start + std::chrono::duration_cast<std::chrono::milliseconds>(after)};
+            .when = noon + std::chrono::duration_cast<std::chrono::milliseconds>(after)};
 }
 
 std::string names(const std::vector<StoredDevice>& devices) {
@@ -66,8 +66,8 @@ TEST_CASE("a device is kept with its first and its last login") {
         note(seen(999, "nobody's", 1s), 9);
         const auto found = setup.await(devices.list(juliet));
         REQUIRE(names(found) == "phone laptop ");
-        CHECK(found[0].firstSeen == start);
-        CHECK(found[0].lastSeen == start + 3s);
+        CHECK(found[0].firstSeen == noon);
+        CHECK(found[0].lastSeen == noon + 3s);
         CHECK(found[0].hasPassword);
         CHECK_FALSE(found[0].tokenExpires);
         CHECK(setup.await(devices.list(999)).empty());
@@ -162,16 +162,16 @@ TEST_CASE("tokens end with the password, with the account, and with their time")
         CHECK(nonces(setup.await(devices.tokens("romeo@capulet.example", "phone"))) == "b ");
 
         setup.await(devices.putToken(juliet, "phone", token("c", 1h), 9));
-        CHECK(setup.await(devices.expire(start + 1h, start + 1h, 9)) == 0);
-        CHECK(setup.await(devices.expire(start + 1h + 1ms, start, 9)) == 1);
+        CHECK(setup.await(devices.expire(noon + 1h, noon + 1h, 9)) == 0);
+        CHECK(setup.await(devices.expire(noon + 1h + 1ms, noon, 9)) == 1);
         CHECK(nonces(setup.await(devices.tokens(jid, "phone"))) == "");
-        CHECK(setup.await(devices.expire(start + 1h, start + 1ms, 9)) == 1);
+        CHECK(setup.await(devices.expire(noon + 1h, noon + 1ms, 9)) == 1);
         CHECK(setup.await(devices.list(juliet)).empty());
 
         CHECK(setup.await(stores.accounts.remove("romeo@capulet.example")));
         // What comes too late stays out.
         setup.await(devices.putToken(romeo, "phone", token("d", 2h), 9));
-        CHECK(setup.await(devices.expire(start + 9h, start, 9)) == 0);
+        CHECK(setup.await(devices.expire(noon + 9h, noon, 9)) == 0);
     });
 }
 
@@ -181,7 +181,7 @@ TEST_CASE("keys for another hash are added, and never replaced") {
         const std::string jid = "juliet@capulet.example";
         const StoredKeys old{"SHA-1", "salt", 1, "stored", "server"};
         const StoredKeys fresh{"SHA-256", "pepper", 4096, "key", "other"};
-        const auto juliet = *setup.await(accounts.create(jid, {old}, start));
+        const auto juliet = *setup.await(accounts.create(jid, {old}, noon));
         setup.await(accounts.addCredentials(juliet, fresh));
         setup.await(accounts.addCredentials(juliet, {"SHA-1", "x", 2, "y", "z"}));
         setup.await(accounts.addCredentials(999, fresh));

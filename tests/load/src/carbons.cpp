@@ -7,7 +7,8 @@ namespace {
 class Carbons : public Fanout {
 public:
     using Fanout::Fanout;
-    uint32_t pairs = 0, sessions = 0, enabled = 0, refused = 0;
+    uint32_t pairs = 0, sessions = 0;
+    uint64_t enabled = 0, refused = 0;
 
     uint32_t receiver(uint32_t connection) const { return (connection - pairs) / sessions; }
     uint32_t place(uint32_t connection) const { return (connection - pairs) % sessions; }

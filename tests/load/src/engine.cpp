@@ -69,7 +69,7 @@ void raiseNofile() {
     }
 }
 
-static std::string b64(std::string_view s) {
+std::string b64(std::string_view s) {
     std::string r((s.size() + 2) / 3 * 4 + 1, 0);
     int n =
         EVP_EncodeBlock((unsigned char*)r.data(), (const unsigned char*)s.data(), int(s.size()));

@@ -184,4 +184,5 @@ std::string_view attr(std::string_view tag,
                       std::string_view name);  // value of name='..' within one tag
 std::string_view textOf(std::string_view s,
                         std::string_view open);  // text after the first "<open...>" up to '<'
+std::string b64(std::string_view s);
 void raiseNofile();

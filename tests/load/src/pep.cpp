@@ -22,7 +22,7 @@ std::string capsVer() {
 class Pep : public Fanout {
 public:
     using Fanout::Fanout;
-    uint32_t queries = 0, published = 0;
+    uint64_t queries = 0, published = 0;
     const std::string ver = capsVer();
 
     void setup(uint32_t publishers) {
