@@ -182,7 +182,7 @@ void Application::startControl() {
     controls_ = std::make_shared<ServerControls>();
     controls_->version = version;
     controls_->started = started_;
-    controls_->config = [this] { return std::atomic_load(&config_); };
+    controls_->config = [this] { return currentConfig(); };
     controls_->options = [this] { return allOptions(*plugins_); };
     controls_->read = [this](const std::optional<NamedText>& text) {
         if (text) return readConfig(text->text, text->name, allOptions(*plugins_));
@@ -211,6 +211,11 @@ void Application::startControl() {
                               .program = "epoded " + std::string{version}});
 }
 
+ConfigPtr Application::currentConfig() const {
+    const std::lock_guard lock{configMutex_};
+    return config_;
+}
+
 Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
     for (const auto& problem : tls_->reload(certificateFiles(*config->settings, config_->hosts, data_)))
         serverLog.error("a certificate could not be loaded; the one before stays", {{"problem", problem}});
@@ -220,7 +225,10 @@ Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
         loops_[i]->post([&streams = *streams_[i]] { streams.settingsChanged(); });
     plugins_->wire(*server_, *config->settings);
     pluginCommands_->update();
-    std::atomic_store(&config_, std::move(config));
+    {
+        const std::lock_guard lock{configMutex_};
+        config_ = std::move(config);
+    }
     log_.writer().reopen();
     co_return;
 }
