@@ -1,197 +1,188 @@
-// Bookmarks of rooms (XEP-0402) that are the same for old clients, whether they keep them in
-// private storage (XEP-0049) or in a single item (XEP-0048).
-#include "conversion.h"
-#include "core/log.h"
+// Bookmarks (XEP-0402), in step with the forms that older clients use (XEP-0048 in personal
+// eventing and in private XML), and the notification settings in them (XEP-0492).
+#include "keeper.h"
+#include "notify_rules.h"
 #include "plugin/plugin.h"
-#include "route/pep.h"
 
-#include <optional>
-#include <utility>
-#include <vector>
+#include <map>
 
 namespace epode::bookmarks {
 namespace {
 
-const Log bookmarksLog{"bookmarks"};
-
-constexpr std::string_view origin = "bookmarks";
-constexpr QName listElement{listNs, "storage"};
-constexpr std::string_view listId = "current";
-constexpr std::size_t roomsMax = 1000;
-
-using Config = std::vector<std::pair<std::string, std::string>>;
-
-// XEP-0402, 3.3.
-Config itemsConfig() {
-    return {{"pubsub#persist_items", "true"},
-            {"pubsub#max_items", "max"},
-            {"pubsub#send_last_published_item", "never"},
-            {"pubsub#access_model", "whitelist"}};
-}
-Config listConfig() {
-    return {{"pubsub#persist_items", "true"}, {"pubsub#access_model", "whitelist"}};
-}
-
-// Of an account: one conversion at a time, the newest state last.
-struct Converting {
-    bool isRunning = false;
-    bool isMirrorDue = false;
-    std::optional<Document> list;  // what a client has published in the old form
+const Option<std::int64_t> roomsMax{
+    .key = "bookmarks.rooms_max",
+    .fallback = 500,
+    .range = {10, 10000},
+    .help =
+        "The most rooms that a client may keep in one list of bookmarks (XEP-0048). One by one it "
+        "is as many as pubsub.items_max says.",
 };
 
-class Bookmarks final : public Plugin {
+// Of an account: the chats with settings of their own, once somebody has asked.
+struct ChatRules {
+    bool isLoaded = false;
+    unsigned changes = 0;
+    std::map<std::string, std::vector<NotifyRule>> chats;  // by address
+};
+
+class BookmarksPlugin final : public Plugin, public ChatSettings {
 public:
-    explicit Bookmarks(PluginContext& context) {
-        context.on(&Services::pepChanged, Phase::Act, this, &Bookmarks::changed);
-        context.keepFragment(listElement, this, &Bookmarks::fetch, &Bookmarks::keep);
-        context.accountFeature("urn:xmpp:bookmarks:1#compat");
-        context.accountFeature("urn:xmpp:bookmarks:1#compat-pep");
+    explicit BookmarksPlugin(PluginContext& context)
+        : server_{context.server()},
+          keeper_{context.server(), context.host(), std::size_t(context.value(roomsMax))} {
+        context.knowPepNode(itemsNode());
+        context.knowPepNode(storageNode());
+        context.on(&Services::pepRequested, this, &BookmarksPlugin::requested);
+        context.on(&Services::pepChanged, Phase::Act, this, &BookmarksPlugin::changed);
+        context.on(&Services::privateXmlAsked, this, &BookmarksPlugin::show);
+        context.on(&Services::privateXmlGiven, this, &BookmarksPlugin::take);
+        context.offerChatSettings(*this);
+        context.accountFeatureWithPep("urn:xmpp:bookmarks:1#compat");
+        context.accountFeatureWithPep("urn:xmpp:bookmarks:1#compat-pep");
+        context.accountFeatureWithPep("urn:xmpp:bookmarks-conversion:0");
     }
+
+    Task<Notifications> notificationsOf(Jid account, Jid chat, std::string_view category,
+                                        std::string_view type) override;
 
 private:
-    // ---- private storage
+    Task<void> requested(PepRequest& request);
+    Task<void> show(PrivateXmlAsked& event);
+    Task<void> take(PrivateXmlGiven& event);
+    Verdict changed(PepEvent& event);
+    void noteRules(const PepEvent& event);
 
-    // The rooms are those of the items; web pages have no place there and are as they were stored.
-    Task<FragmentKeeper::Fetched> fetch(const Iq& iq, const Element* stored) {
-        FragmentKeeper::Fetched fetched;
-        Pep* pep = iq.host().services().pep;
-        if (!pep) co_return fetched;
-        const Jid account = iq.owner();
-        const bool isConverted = co_await pep->hasNode(account, std::string(itemNs));
-        if (!isConverted) {
-            // Bookmarks of before this plugin was here.
-            if (stored) (void)co_await apply(*pep, account, *stored);
-            co_return fetched;
-        }
-        const auto items = co_await read(*pep, account);
-        fetched.emplace(listOf(items));
-        if (stored)
-            for (const Element& child : stored->children())
-                if (child.name() != "conference") (*fetched)->add(child);
-        co_return fetched;
-    }
-
-    Task<std::optional<StanzaError>> keep(const Iq& iq, const Element& storage) {
-        Pep* pep = iq.host().services().pep;
-        if (!pep) co_return std::nullopt;
-        const Jid account = iq.owner();
-        const auto refused = co_await apply(*pep, account, storage);
-        if (!refused) mirrorSoon(iq.shard(), iq.host(), account);
-        co_return refused;
-    }
-
-    // ---- personal eventing
-
-    Verdict changed(PepEvent& event) {
-        if (event.origin == origin) return Verdict::Pass;
-        const bool isList = event.node == listNs;
-        if (!isList && event.node != itemNs) return Verdict::Pass;
-        Shard& shard = event.shard;
-        Host* host = shard.host(event.account.domain());
-        if (!host) return Verdict::Pass;
-        if (!isList) {
-            mirrorSoon(shard, *host, event.account);
-            return Verdict::Pass;
-        }
-        if (event.kind != PepEvent::Kind::Published) return Verdict::Pass;
-        auto list = parseXml(event.payload);
-        if (!list || !(*list)->is("storage", listNs)) return Verdict::Pass;
-        if (Account* account = shard.loaded(event.account.text())) {
-            account->state<Converting>().list = std::move(*list);
-            convert(shard, *host, event.account);
-        }
-        return Verdict::Pass;
-    }
-
-    void mirrorSoon(Shard& shard, Host& host, const Jid& jid) {
-        Account* account = shard.loaded(jid.text());
-        if (!account) return;
-        account->state<Converting>().isMirrorDue = true;
-        convert(shard, host, jid);
-    }
-
-    void convert(Shard& shard, Host& host, const Jid& jid) {
-        auto& state = shard.loaded(jid.text())->state<Converting>();
-        if (!host.services().pep || std::exchange(state.isRunning, true)) return;
-        start(run(shard, host.sharedServices(), jid), [&shard, jid, keep = host.sharedServices()](
-                                                          std::exception_ptr failure) {
-            if (Account* account = shard.loaded(jid.text())) account->slots().drop<Converting>();
-            if (failure)
-                bookmarksLog.warning("bookmarks could not be converted", {{"account", jid.text()}});
-        });
-    }
-
-    // Until nothing is due any more. What comes meanwhile is done by the same run.
-    Task<void> run(Shard& shard, std::shared_ptr<const Services> services, Jid jid) {
-        Pep& pep = *services->pep;
-        while (Account* account = shard.loaded(jid.text())) {
-            auto& state = account->state<Converting>();
-            if (auto list = std::exchange(state.list, std::nullopt)) {
-                const auto refused = co_await apply(pep, jid, **list);
-                if (refused) co_return;
-                continue;
-            }
-            if (!std::exchange(state.isMirrorDue, false)) co_return;
-            const auto items = co_await read(pep, jid);
-            PepPublication publication;
-            publication.node = listNs;
-            publication.id = listId;
-            publication.payload = toXml(*listOf(items));
-            publication.config = listConfig();
-            publication.keepsConfig = false;
-            publication.origin = origin;
-            const auto refused = co_await pep.publish(jid, std::move(publication));
-            if (refused) co_return;
-        }
-    }
-
-    static Task<Items> read(Pep& pep, Jid account) {
-        std::string node{itemNs};
-        auto found = co_await pep.items(account, node, roomsMax);
-        Items items;
-        for (auto& item : found) items.emplace(std::move(item.id), std::move(item.payload));
-        co_return items;
-    }
-
-    // Makes the items what the list says: what is the same is not touched (XEP-0402, 5.3.2).
-    static Task<std::optional<StanzaError>> apply(Pep& pep, Jid account, const Element& storage) {
-        const Document list{storage};
-        const auto before = co_await read(pep, account);
-        const Items after = itemsOf(*list, before);
-        if (after.size() > roomsMax)
-            co_return StanzaError{Condition::ResourceConstraint, "These are too many bookmarks."};
-        for (const auto& [room, payload] : after) {
-            const auto known = before.find(room);
-            if (known != before.end() && areSame(known->second, payload)) continue;
-            PepPublication publication;
-            publication.node = itemNs;
-            publication.id = room;
-            publication.payload = payload;
-            publication.config = itemsConfig();
-            publication.keepsConfig = false;
-            publication.origin = origin;
-            const auto refused = co_await pep.publish(account, std::move(publication));
-            if (refused) co_return *refused;
-        }
-        for (const auto& [room, payload] : before) {
-            if (after.contains(room)) continue;
-            std::string node{itemNs};
-            std::string id = room;
-            const auto refused = co_await pep.retract(account, node, id, origin);
-            if (refused) co_return *refused;
-        }
-        co_return std::nullopt;
-    }
+    Server& server_;
+    Keeper keeper_;
 };
 
-const PluginInfo pluginInfo{
+Task<void> BookmarksPlugin::requested(PepRequest& request) {
+    const bool isItems = request.node == ns;
+    if (!isItems && request.node != oldNs) co_return;
+    const Jid account = request.account;
+    if (request.isFromOwner()) co_await keeper_.ready(account);
+    if (request.kind != PepRequest::Kind::Publish) co_return;
+
+    const Element* item = request.action.child("item");
+    const Element* payload = item ? item->firstChild() : nullptr;
+    if (isItems) {
+        request.refusal = whyNotBookmark(item ? item->get("id") : "", payload);
+        co_return;
+    }
+    if (!payload) co_return;  // it is refused anyway
+    request.refusal = whyNotStorage(*payload, keeper_.roomsMax());
+    if (request.refusal) co_return;
+    auto before = co_await keeper_.storage(account);
+    request.note = std::make_shared<const std::string>(std::move(before));
+}
+
+Verdict BookmarksPlugin::changed(PepEvent& event) {
+    const bool isItems = event.node == ns;
+    if (!isItems && event.node != oldNs) return Verdict::Pass;
+    if (isItems) noteRules(event);
+    if (event.origin == origin) return Verdict::Pass;
+    if (!isItems && event.kind == PepEvent::Kind::Published) {
+        const auto before = std::static_pointer_cast<const std::string>(event.note);
+        keeper_.storageGiven(event.account, before ? *before : std::string{},
+                             std::string{event.payload});
+    } else {
+        // A list that a client throws away is no bookmark less: it comes again.
+        keeper_.itemsChanged(event.account);
+    }
+    return Verdict::Pass;
+}
+
+// ---- private XML
+
+Task<void> BookmarksPlugin::show(PrivateXmlAsked& event) {
+    if (!event.wanted.is("storage", oldNs) || !keeper_.pep()) co_return;
+    const Jid account = event.account;
+    co_await keeper_.ready(account);
+    auto storage = co_await keeper_.storage(account);
+    event.found = storage.empty() ? writeStorage({}, {}) : std::move(storage);
+}
+
+Task<void> BookmarksPlugin::take(PrivateXmlGiven& event) {
+    if (!event.fragment.is("storage", oldNs) || !keeper_.pep()) co_return;
+    event.refusal = whyNotStorage(event.fragment, keeper_.roomsMax());
+    if (event.refusal) co_return;
+    const Jid account = event.account;
+    std::string storage = toXml(event.fragment);
+    event.refusal = co_await keeper_.keepStorage(account, std::move(storage));
+    event.isKept = !event.refusal;
+}
+
+// ---- notification settings
+
+void readInto(ChatRules& rules, std::string_view id, std::string_view conference) {
+    const auto address = addressOf(id);
+    if (!address) return;
+    const auto tree = parseXml(conference);
+    auto found = tree ? readNotifyRules(**tree) : std::vector<NotifyRule>{};
+    if (found.empty())
+        rules.chats.erase(*address);
+    else
+        rules.chats.insert_or_assign(*address, std::move(found));
+}
+
+void BookmarksPlugin::noteRules(const PepEvent& event) {
+    Account* account = server_.here().loaded(event.account.text());
+    ChatRules* rules = account ? account->slots().find<ChatRules>() : nullptr;
+    if (!rules) return;
+    ++rules->changes;
+    if (event.kind == PepEvent::Kind::Published || event.kind == PepEvent::Kind::Retracted)
+        readInto(*rules, event.id, event.payload);
+    else
+        rules->chats.clear();
+}
+
+Task<Notifications> BookmarksPlugin::notificationsOf(Jid account, Jid chat,
+                                                     std::string_view category,
+                                                     std::string_view type) {
+    const std::string wantedCategory{category};
+    const std::string wantedType{type};
+    for (;;) {
+        Account* loaded = server_.here().loaded(account.text());
+        if (!loaded || !keeper_.pep()) co_return Notifications::Unset;
+        const ChatRules& known = loaded->state<ChatRules>();
+        if (known.isLoaded) {
+            const auto rules = known.chats.find(std::string{chat.bareText()});
+            co_return rules == known.chats.end()
+                ? Notifications::Unset
+                : decide(rules->second, wantedCategory, wantedType);
+        }
+        const unsigned changes = known.changes;
+        ChatRules read;
+        std::string node{ns};
+        const auto items = co_await keeper_.pep()->items(account, std::move(node), 1'000'000);
+        for (const PepItem& item : items) readInto(read, item.id, item.payload);
+        loaded = server_.here().loaded(account.text());
+        if (!loaded) co_return Notifications::Unset;
+        // What has changed meanwhile is read again.
+        ChatRules& slot = loaded->state<ChatRules>();
+        if (slot.changes != changes) continue;
+        slot.chats = std::move(read.chats);
+        slot.isLoaded = true;
+    }
+}
+
+const PluginInfo bookmarksInfo{
     .name = "bookmarks",
-    .summary = "Keeps the bookmarks of old and new clients the same",
-    .implements = {{"XEP-0402", "1.2.0"}, {"XEP-0048", "1.2"}},
+    .summary =
+        "Keeps bookmarks of rooms in step for old and new clients, and what they say about "
+        "notifications",
+    .implements = {{"XEP-0402", "1.2.0"},
+                   {"XEP-0048", "1.2"},
+                   {"XEP-0411", "1.1.0"},
+                   {"XEP-0492", "0.2.0"}},
+    .options = {&roomsMax},
 };
 
 }  // namespace
-
-DECLARE_PLUGIN(Bookmarks, pluginInfo)
-
 }  // namespace epode::bookmarks
+
+namespace epode {
+using bookmarks::bookmarksInfo;
+using bookmarks::BookmarksPlugin;
+DECLARE_PLUGIN(BookmarksPlugin, bookmarksInfo)
+}  // namespace epode

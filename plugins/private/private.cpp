@@ -46,14 +46,6 @@ std::string keyOf(const Element& fragment) {
     return std::string{fragment.name()} + " " + std::string{fragment.ns()};
 }
 
-const FragmentKeeper* keeperOf(const Iq& iq, const Element& fragment) {
-    const auto& keepers = iq.host().services().fragments;
-    if (keepers.empty()) return nullptr;
-    const auto found =
-        keepers.find({std::string{fragment.name()}, std::string{fragment.ns()}});
-    return found == keepers.end() ? nullptr : &found->second;
-}
-
 StanzaError foreign() {
     return {Condition::Forbidden, "Private storage belongs to its owner alone."};
 }
@@ -70,19 +62,23 @@ Task<Reply> PrivateStorage::fetch(const Iq& iq) {
     const Element& wanted = *iq.payload().firstChild();
     if (wanted.ns() == query.ns) co_return unnamed();
 
-    const AccountId account = iq.account()->id();
-    std::string key = keyOf(wanted);
-    const auto stored = co_await store_.get(account, std::move(key));
+    std::optional<std::string> stored;
+    if (const auto& hook = iq.host().services().privateXmlAsked; !hook.empty()) {
+        const Jid owner = iq.owner();
+        PrivateXmlAsked asked{owner, wanted};
+        co_await hook.run(asked);
+        if (asked.refusal) co_return *asked.refusal;
+        stored = std::move(asked.found);
+    }
+    if (!stored) {
+        const Account* owner = iq.account();
+        if (!owner) co_return foreign();
+        const AccountId account = owner->id();
+        std::string key = keyOf(wanted);
+        stored = co_await store_.get(account, std::move(key));
+    }
     const auto fragment = stored ? parseXml(*stored) : std::nullopt;
     Document answer{query.name, query.ns};
-    if (const FragmentKeeper* keeper = keeperOf(iq, wanted)) {
-        const Element* known = fragment ? &**fragment : nullptr;
-        const auto shown = co_await keeper->fetch(iq, known);
-        if (shown) {
-            answer->add(**shown);
-            co_return Reply{std::move(answer)};
-        }
-    }
     if (fragment)
         answer->add(**fragment);
     else
@@ -95,7 +91,7 @@ Task<Reply> PrivateStorage::keep(const Iq& iq) {
     if (!iq.isToOwnAccount()) co_return foreign();
     if (!iq.payload().firstChild())
         co_return StanzaError{Condition::NotAcceptable, "There is no element to keep."};
-    KeyedStore::Changes changes;
+    std::vector<std::pair<const Element*, KeyedStore::Changes::value_type>> kept;
     for (const Element& fragment : iq.payload().children()) {
         if (fragment.ns() == query.ns) co_return unnamed();
         const bool isEmpty = !fragment.firstNode() && !fragment.attributes();
@@ -109,20 +105,26 @@ Task<Reply> PrivateStorage::keep(const Iq& iq) {
             co_return StanzaError{
                 Condition::NotAcceptable,
                 "The element " + std::string{fragment.name()} + " has too many parts."};
-        changes.emplace_back(keyOf(fragment),
-                             isEmpty ? std::nullopt : std::optional{std::move(xml)});
-    }
-    for (const Element& fragment : iq.payload().children()) {
-        const FragmentKeeper* keeper = keeperOf(iq, fragment);
-        if (!keeper) continue;
-        const auto refused = co_await keeper->keep(iq, fragment);
-        if (refused) co_return *refused;
+        kept.emplace_back(&fragment, KeyedStore::Changes::value_type{
+                                         keyOf(fragment),
+                                         isEmpty ? std::nullopt : std::optional{std::move(xml)}});
     }
     if (!iq.account())
         co_return StanzaError{Condition::ItemNotFound, "The account is gone."};
     const AccountId account = iq.account()->id();
-    const bool kept = co_await store_.change(account, std::move(changes), fragmentsMax_);
-    if (!kept)
+    // Some fragments are kept by other plugins (route/private_xml.h).
+    KeyedStore::Changes changes;
+    const auto& hook = iq.host().services().privateXmlGiven;
+    const Jid owner = iq.owner();
+    for (auto& [fragment, change] : kept) {
+        PrivateXmlGiven given{owner, *fragment};
+        if (!hook.empty()) co_await hook.run(given);
+        if (given.refusal) co_return *given.refusal;
+        if (!given.isKept) changes.push_back(std::move(change));
+    }
+    if (changes.empty()) co_return Reply{};
+    const bool isKept = co_await store_.change(account, std::move(changes), fragmentsMax_);
+    if (!isKept)
         co_return StanzaError{Condition::ResourceConstraint, "An account keeps at most " +
                                                                  std::to_string(fragmentsMax_) +
                                                                  " elements; remove one first."};

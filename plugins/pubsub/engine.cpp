@@ -111,7 +111,14 @@ Task<std::optional<StanzaError>> Engine::prepare(Call& call, Route::Needs needs)
         call.realm = co_await realms.node(domain, call.name);
     }
     if (call.name.empty()) co_return std::nullopt;
+    if (call.kind == ServiceKind::Account && call.realm->owner.account != 0) {
+        const auto refused = co_await askPlugins(call);
+        if (refused) co_return *refused;
+    }
     call.node = call.realm->find(call.name);
+    if (const PepNode* known = this->known(call.kind, call.name);
+        known && known->isPrivate && call.node)
+        call.node->config.access = AccessModel::Whitelist;
     if (call.node && needsRelation(*call.node))
         call.relation = co_await relationOf(call.iq.shard(), call.realm, call.node, call.bare);
     if (call.node) {
@@ -126,6 +133,43 @@ Task<std::optional<StanzaError>> Engine::prepare(Call& call, Route::Needs needs)
         co_return gone;
     }
     co_return notFound();
+}
+
+Task<std::optional<StanzaError>> Engine::askPlugins(Call& call) {
+    const auto services = call.iq.host().sharedServices();
+    if (services->pepRequested.empty()) co_return std::nullopt;
+    auto kind = PepRequest::Kind::Other;
+    if (call.payload().ns() == names::pubsub) {
+        if (call.action.name() == "publish") kind = PepRequest::Kind::Publish;
+        if (call.action.name() == "items") kind = PepRequest::Kind::Read;
+    }
+    PepRequest request{kind, call.realm->address, call.name, call.iq.from(), call.action};
+    co_await services->pepRequested.run(request);
+    call.note = std::move(request.note);
+    co_return std::move(request.refusal);
+}
+
+const PepNode* Engine::known(ServiceKind kind, std::string_view name) const {
+    if (kind != ServiceKind::Account) return nullptr;
+    const auto& nodes = server_.here().host(host_)->services().pepNodes;
+    const auto found = nodes.find(name);
+    return found == nodes.end() ? nullptr : &found->second;
+}
+
+NodeConfig Engine::configOfNew(ServiceKind kind, std::string_view name) const {
+    NodeConfig config = defaultConfig(kind);
+    if (const PepNode* known = this->known(kind, name))
+        for (const auto& [var, value] : known->config) setField(config, kind, var, value);
+    return config;
+}
+
+std::optional<StanzaError> Engine::whyNotConfigure(ServiceKind kind, std::string_view name,
+                                                   const NodeConfig& config) const {
+    const PepNode* known = this->known(kind, name);
+    if (!known || !known->isPrivate || config.access == AccessModel::Whitelist)
+        return std::nullopt;
+    return StanzaError{Condition::NotAcceptable,
+                       "What is in this node is its owner's alone: its access model is whitelist."};
 }
 
 Reply answerWith(const Iq& iq, std::string_view content) {

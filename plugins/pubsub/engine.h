@@ -28,6 +28,7 @@ struct Call {
     RealmPtr realm{};  // null for an account that is none, and for a domain as a whole
     NodePtr node{};    // null when there is no such node
     Relation relation{};
+    std::shared_ptr<const void> note{};  // of a plugin; see pep_request.h
 
     Call(const Iq& request, const Element& first)
         : iq{request},
@@ -100,6 +101,15 @@ private:
     };
     static const Route routes[];
     Task<std::optional<StanzaError>> prepare(Call& call, Route::Needs needs);
+    // Lets plugins look at a request about an account's node first.
+    Task<std::optional<StanzaError>> askPlugins(Call& call);
+    // What is known of an account's node by its name, or null.
+    const PepNode* known(ServiceKind kind, std::string_view name) const;
+    // The configuration of a new node that nobody has configured.
+    NodeConfig configOfNew(ServiceKind kind, std::string_view name) const;
+    // A private node has to stay one.
+    std::optional<StanzaError> whyNotConfigure(ServiceKind kind, std::string_view name,
+                                               const NodeConfig& config) const;
     Task<Relation> relationOf(Shard& shard, RealmPtr realm, NodePtr node, Jid who);
 
     // publishing.cpp
@@ -111,6 +121,7 @@ private:
         std::string payloadNs;
         Jid publisher;  // full
         std::string origin;
+        std::shared_ptr<const void> note;
         bool isTrusted = true;
     };
     Task<std::optional<StanzaError>> submit(Shard& shard, RealmPtr realm, NodePtr node,

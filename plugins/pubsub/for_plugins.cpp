@@ -26,7 +26,8 @@ Task<std::optional<StanzaError>> Engine::publish(Jid account, PepPublication pub
     const auto realm = co_await realms.account(account.text());
     if (!realm) co_return noAccount();
     NodePtr node = realm->find(publication.node);
-    NodeConfig config = node ? node->config : defaultConfig(ServiceKind::Account);
+    NodeConfig config =
+        node ? node->config : configOfNew(ServiceKind::Account, publication.node);
     if (!setFields(config, publication)) co_return malformed("The node can't be configured so.");
     if (!node) {
         const auto made = co_await make(shard, realm, publication.node, account.text(), config);

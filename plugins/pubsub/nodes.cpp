@@ -60,7 +60,7 @@ Task<Reply> Engine::create(Call& call) {
     if (const auto type = call.action.get("type", "leaf"); type != "leaf")
         co_return refusal(ErrorType::Modify, Condition::NotAcceptable, "unsupported",
                           "There are leaf nodes only.");
-    NodeConfig config = defaultConfig(call.kind);
+    NodeConfig config = configOfNew(call.kind, call.name);
     if (const Element* configure = call.payload().child("configure")) {
         if (configure->find("node"))
             co_return malformed("The configuration belongs to the node beside it.");
@@ -69,6 +69,7 @@ Task<Reply> Engine::create(Call& call) {
             if (refused) co_return *refused;
         }
     }
+    if (auto refused = whyNotConfigure(call.kind, call.name, config)) co_return *refused;
     Shard& shard = call.iq.shard();
     const bool isInstant = call.name.empty();
     if (isInstant) {
@@ -106,6 +107,7 @@ Task<Reply> Engine::configure(Call& call) {
     NodeConfig config = call.node->config;
     auto refused = applyConfig(x, call.kind, config);
     if (refused) co_return *refused;
+    if (auto exposed = whyNotConfigure(call.kind, call.name, config)) co_return *exposed;
     const auto failed = co_await change(call.iq.shard(), call.realm, call.node, config);
     if (failed) co_return *failed;
     co_return Reply{};

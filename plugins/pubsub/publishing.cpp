@@ -56,11 +56,12 @@ Task<Reply> Engine::publish(Call& call) {
 
     if (!call.node) {
         if (!mayCreate(call)) co_return notFound();
-        NodeConfig config = defaultConfig(call.kind);
+        NodeConfig config = configOfNew(call.kind, call.name);
         if (options) {
             auto refused = applyPublishOptions(*options, call.kind, NodeIs::New, config);
             if (refused) co_return *refused;
         }
+        if (auto refused = whyNotConfigure(call.kind, call.name, config)) co_return *refused;
         // What can't be published makes no node.
         if (offer.payload && std::int64_t(toXml(*offer.payload).size()) > limits_.itemBytesMax)
             co_return tooBig();
@@ -94,6 +95,7 @@ Task<Reply> Engine::publish(Call& call) {
     }
     submission.item.publisher = call.bare.text();
     submission.publisher = call.iq.from();
+    submission.note = call.note;
     submission.isTrusted = isTrusted(*call.realm, *call.node, call.bare);
     if (submission.item.id.empty()) submission.item.id = randomId();
     const std::string id = submission.item.id;
@@ -170,6 +172,7 @@ Task<std::optional<StanzaError>> Engine::submit(Shard& shard, RealmPtr realm, No
     event.payload = item.payload;
     event.publisher = submission.publisher;
     event.origin = submission.origin;
+    event.note = submission.note;
     tellPlugins(shard, *realm, event);
     co_return std::nullopt;
 }

@@ -117,21 +117,14 @@ public:
         };
         return served;
     }
-    // Private storage asks this plugin about a fragment (see FragmentKeeper), as member functions
-    // `Task<FragmentKeeper::Fetched> fetch(const Iq&, const Element*)` and
-    // `Task<std::optional<StanzaError>> keep(const Iq&, const Element&)`.
-    template <typename P>
-    void keepFragment(QName element, P* plugin,
-                      Task<FragmentKeeper::Fetched> (P::*fetch)(const Iq&, const Element*),
-                      Task<std::optional<StanzaError>> (P::*keep)(const Iq&, const Element&)) {
-        services_.fragments[{std::string{element.name}, std::string{element.ns}}] = {
-            [plugin, fetch](const Iq& iq, const Element* stored) {
-                return (plugin->*fetch)(iq, stored);
-            },
-            [plugin, keep](const Iq& iq, const Element& fragment) {
-                return (plugin->*keep)(iq, fragment);
-            }};
+    // Hooks whose handlers may wait: `Task<void> handler(Event&)`.
+    template <typename P, typename E>
+    void on(AsyncHook<E> Services::*hook, P* plugin, Task<void> (P::*handler)(E&)) {
+        (services_.*hook).add(plugin_, [plugin, handler](E& event) { return (plugin->*handler)(event); });
     }
+    // What nodes of this name in accounts are; of several plugins the first says it.
+    void knowPepNode(PepNode node) { services_.pepNodes.try_emplace(node.name, node); }
+    void offerChatSettings(ChatSettings& settings) { services_.chatSettings = &settings; }
     // This plugin serves personal eventing: others find it at `Services::pep`.
     void offerPep(Pep& pep) { services_.pep = &pep; }
     // Requests before login.
@@ -233,6 +226,8 @@ public:
     }
     void hostFeature(std::string_view feature) { services_.hostDisco.features.emplace_back(feature); }
     void accountFeature(std::string_view feature) { services_.accountDisco.features.emplace_back(feature); }
+    // One that is there while personal eventing is.
+    void accountFeatureWithPep(std::string_view feature);
 
 private:
     Server& server_;

@@ -4,16 +4,21 @@
 #include "core/option.h"
 #include "core/task.h"
 #include "route/ad_hoc.h"
+#include "route/async_hook.h"
 #include "route/background.h"
+#include "route/chat_settings.h"
 #include "route/disco_entry.h"
 #include "route/hooks.h"
 #include "route/iq.h"
 #include "route/login.h"
 #include "route/pep.h"
+#include "route/pep_request.h"
+#include "route/private_xml.h"
 #include "route/served_domain.h"
 #include "route/session_options.h"
 #include "store/account_store.h"
 #include "route/state_slots.h"
+#include "route/vcard_events.h"
 
 #include <deque>
 #include <functional>
@@ -48,16 +53,6 @@ struct AccountReader {
 // An element of a session's stream that is no stanza, such as <active/> of XEP-0352.
 using StreamElementHandler = std::function<void(Session&, const Element&)>;
 
-// A fragment of private storage (XEP-0049) that lives elsewhere in a newer form: bookmarks. Private
-// storage keeps what it is given as well, so that what the newer form has no place for is not lost.
-struct FragmentKeeper {
-    // What to show in place of the stored one (null when there is none); nothing: the stored one.
-    using Fetched = std::optional<Document>;
-    std::function<Task<Fetched>(const Iq&, const Element* stored)> fetch;
-    // Before it is stored; why it is not, or nothing.
-    std::function<Task<std::optional<StanzaError>>(const Iq&, const Element& fragment)> keep;
-};
-
 // All that plugins have wired into one host. Built when plugins are loaded, then immutable and shared
 // by the shards; a change makes a new one.
 struct Services {
@@ -89,9 +84,15 @@ struct Services {
     std::vector<InlineFeature> inlines;
     Hook<PepEvent> pepChanged;
     Pep* pep = nullptr;  // of the plugin that serves it
+    AsyncHook<PepRequest> pepRequested;
+    std::map<std::string, PepNode, std::less<>> pepNodes;  // what is known of nodes, by name
+    AsyncHook<PrivateXmlAsked> privateXmlAsked;
+    AsyncHook<PrivateXmlGiven> privateXmlGiven;
+    AsyncHook<VcardShown> vcardShown;
+    AsyncHook<VcardGiven> vcardGiven;
+    ChatSettings* chatSettings = nullptr;  // of the plugin that knows them
     IqTable iqs;
     std::map<std::pair<std::string, std::string>, StreamIqHandler> streamIqs;  // (name, ns)
-    std::map<std::pair<std::string, std::string>, FragmentKeeper> fragments;   // (name, ns)
     std::map<std::pair<std::string, std::string>, StreamElementHandler> streamElements;  // (name, ns)
     std::vector<SavedSlot> savedStates;  // of sessions that wait for a restart
     DiscoEntry hostDisco;

@@ -13,6 +13,7 @@
 #include "route/hooks.h"
 #include "route/iq.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,6 +81,7 @@ struct PepEvent : Event {
     std::string_view payload;  // XML; of Published
     Jid publisher;             // the client that did it, or empty
     std::string_view origin;   // of the plugin that did it, or empty
+    std::shared_ptr<const void> note{};  // what a handler of the PepRequest has left; of Published
     PepEvent(Kind k, Shard& s, const Jid& a, std::string_view n)
         : kind{k}, shard{s}, account{a}, node{n} {}
 };

@@ -180,7 +180,7 @@ async def avatar():
         await other.presence_from(one.boundjid.bare, "subscribe")
         other.send_presence_subscription(one.boundjid.bare, ptype="subscribed")
         await one.presence_from(other.boundjid.full, "available")
-    picture = bytes(range(256)) * 200
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 200
     await juliet["xep_0084"].publish_avatar(picture)
     avatar_id = juliet["xep_0084"].generate_id(picture)
     await juliet["xep_0084"].publish_avatar_metadata(
