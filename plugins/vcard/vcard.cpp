@@ -83,11 +83,41 @@ Task<Reply> Vcard::tellOfHost(const Iq& iq) {
     co_return Reply{std::move(vcard)};
 }
 
+// ---- export and import (XEP-0227, 4.7)
+
+Task<std::int64_t> writeVcard(AccountRef account, AccountSink& sink) {
+    KeyedStore store{account.server.database(), "vcard"};
+    const std::string key{onlyKey};
+    auto stored = co_await store.get(account.id, key);
+    if (!stored) co_return 0;
+    co_await sink.write(std::move(*stored));
+    co_return 1;
+}
+
+Task<DataCount> readVcard(AccountRef account, const Element& element) {
+    DataCount count;
+    std::string xml = toXml(element);
+    if (!parseXml(xml)) {
+        ++count.refused;
+        co_return count;
+    }
+    KeyedStore store{account.server.database(), "vcard"};
+    std::string key{onlyKey};
+    co_await store.put(account.id, std::move(key), std::move(xml));
+    ++count.done;
+    co_return count;
+}
+
 const PluginInfo info{
     .name = "vcard",
     .summary = "Keeps what people tell about themselves, and shows it to others",
     .implements = {{"XEP-0054", "1.3.0"}},
     .options = {&bytesMax},
+    .data = {{.what = "vCard",
+              .elements = {{vcardElement.ns, vcardElement.name}},
+              .write = writeVcard,
+              .read = readVcard,
+              .component = "vcard"}},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "core/executor.h"
 #include "core/task.h"
 #include "core/time.h"
+#include "route/plugin_meter.h"
 
 #include <functional>
 #include <memory>
@@ -20,6 +21,7 @@ struct BackgroundWork {
     // One bounded step; returns how long to wait before the next. A run that throws is repeated
     // after a minute.
     std::function<Task<Duration>()> run;
+    PluginMeter* meter = nullptr;
 };
 
 // The work that is wired into one host. Lives on the executor's thread, or after it has ended.

@@ -7,6 +7,7 @@
 #include "route/hooks.h"
 #include "route/iq.h"
 #include "route/session_options.h"
+#include "route/state_slots.h"
 
 #include <functional>
 #include <memory>
@@ -79,6 +80,12 @@ public:
     const SessionLimits& limits() const { return limits_; }
     void replace(SettingsPtr settings);
     void replace(std::shared_ptr<const Services> services) { services_ = std::move(services); }
+    // What a plugin keeps for this host on this shard.
+    StateSlots& slots() { return slots_; }
+    template <typename T>
+    T& state() {
+        return slots_.get<T>();
+    }
     // The background work of the services in force; the first shard's host alone does it.
     void startBackground(Executor& executor) { background_.start(executor, services_); }
 
@@ -89,6 +96,7 @@ private:
     SessionLimits limits_;
     std::shared_ptr<const Services> services_;
     Background background_;
+    StateSlots slots_;
 };
 
 }  // namespace epode

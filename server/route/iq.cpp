@@ -67,8 +67,8 @@ Account* Iq::account() const {
 
 Session* Iq::sender() const { return shard_.session(from()); }
 
-void IqTable::add(IqKey key, std::string_view owner, IqHandler handler) {
-    entries_[std::move(key)] = Entry{std::string{owner}, std::move(handler)};
+void IqTable::add(IqKey key, std::string_view owner, IqHandler handler, PluginMeter* meter) {
+    entries_[std::move(key)] = Entry{std::string{owner}, std::move(handler), meter};
 }
 
 const IqTable::Entry* IqTable::find(StanzaType type, std::string_view name, std::string_view ns,
@@ -96,19 +96,25 @@ void dispatchIq(Shard& shard, Host& host, Addressee addressee, const StanzaPtr& 
         std::shared_ptr<const Services> services;
         const IqTable::Entry* entry;
         Hold hold;
+        PluginMeter::Call metered{entry->meter, PluginMeter::Kind::Request};
+        Call(Iq request, std::shared_ptr<const Services> shared, const IqTable::Entry* served, Hold held)
+            : iq{std::move(request)}, services{std::move(shared)}, entry{served}, hold{std::move(held)} {}
     };
-    auto call = std::make_shared<Call>(
-        Call{Iq{stanza, addressee, host, shard}, host.sharedServices(), entry, std::move(hold)});
+    auto call = std::make_shared<Call>(Iq{stanza, addressee, host, shard}, host.sharedServices(), entry,
+                                       std::move(hold));
     Task<Reply> task;
     try {
         task = entry->handler(call->iq);
     } catch (...) {  // a handler that is no coroutine
+        call->metered.failed();
         shard.refuse(*stanza, refusalFor(std::current_exception(), entry->owner));
         return;
     }
     start(std::move(task), [call](std::optional<Reply> reply, std::exception_ptr failure) {
         Shard& shard = call->iq.shard();
+        call->metered.end();
         if (failure) {
+            call->metered.failed();
             shard.refuse(call->iq.stanza(), refusalFor(failure, call->entry->owner));
         } else if (!reply->isNone()) {
             shard.server().route(reply->answer(call->iq.stanza()), call->hold);

@@ -4,6 +4,7 @@
 #include "core/hold.h"
 #include "core/stanza.h"
 #include "core/task.h"
+#include "route/plugin_meter.h"
 
 #include <functional>
 #include <map>
@@ -94,8 +95,9 @@ public:
     struct Entry {
         std::string owner;  // the plugin's name
         IqHandler handler;
+        PluginMeter* meter = nullptr;  // outlives the services
     };
-    void add(IqKey key, std::string_view owner, IqHandler handler);
+    void add(IqKey key, std::string_view owner, IqHandler handler, PluginMeter* meter = nullptr);
     const Entry* find(StanzaType type, std::string_view name, std::string_view ns,
                       Addressee addressee) const;
 

@@ -110,13 +110,14 @@ void Server::replace(SettingsPtr settings) {
 }
 
 void Server::replace(const std::string& host, std::shared_ptr<const Services> services,
-                     UniqueFunction<void()> done) {
+                     UniqueFunction<void()> done, std::function<void(Shard&)> onEach) {
     const auto all = whenAllDone(shards_.front()->executor(), std::move(done));
     for (auto& shard : shards_)
-        shard->executor().post([&shard = *shard, host, services, all] {
+        shard->executor().post([&shard = *shard, host, services, all, onEach] {
             Host* found = shard.host(host);
             if (!found) return;
             found->replace(services);
+            if (onEach) onEach(shard);
             if (shard.number() == 0) found->startBackground(shard.executor());
         });
 }

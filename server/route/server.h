@@ -64,8 +64,9 @@ public:
 
     // To every shard; each takes the new value in one of its turns.
     void replace(SettingsPtr settings);
+    // `onEach` runs on each shard right after it has taken them; `done` on shard 0 after all have.
     void replace(const std::string& host, std::shared_ptr<const Services> services,
-                 UniqueFunction<void()> done = {});
+                 UniqueFunction<void()> done = {}, std::function<void(Shard&)> onEach = {});
 
     // For an orderly stop: ends the streams of all sessions with system-shutdown, lets what they
     // have sent come to its end, saves resumable sessions and writes positions. `done` runs on
