@@ -13,13 +13,9 @@ namespace {
 
 constexpr std::string_view mamNs = "urn:xmpp:mam:2";
 constexpr std::size_t pageEntries = 500;
-constexpr std::string_view messageTag = "<message";
 
-// A stored stanza, as it stands outside of a stream.
+// A stored stanza with something more before its end tag.
 void appendStanza(std::string& xml, std::string_view stanza, std::string_view insertion = {}) {
-    if (!stanza.starts_with(messageTag)) return;
-    xml.append(messageTag).append(" xmlns='jabber:client'");
-    stanza.remove_prefix(messageTag.size());
     constexpr std::string_view end = "</message>";
     if (insertion.empty() || !stanza.ends_with(end)) {
         xml.append(stanza);
@@ -51,9 +47,9 @@ std::optional<ArchiveEntry> entryOf(const Element& message, const Jid& account, 
     if (type != "groupchat") peer = other ? std::string{other->bareText()} : account.text();
     Document clean{message};
     clean->removeChildren([&](const Element& child) { return isOwnMark(child, account); });
-    entry.stanza = toXml(*clean, ns::client);
+    entry.stanza = toXml(*clean);
     // What could not be read again is refused now.
-    if (!parseXml(entry.stanza, ns::client)) return std::nullopt;
+    if (!parseXml(entry.stanza)) return std::nullopt;
     return entry;
 }
 

@@ -76,7 +76,8 @@ struct AccountFileReader::Open {
         try {
             for (auto& event : pieces.feed(chunk)) events.push_back(std::move(event));
             isRead = stream.eof();
-            if (isRead) pieces.finish();
+            if (!isRead) return;
+            for (auto& event : pieces.finish()) events.push_back(std::move(event));
         } catch (const XmlPiecesError& error) {
             throw AccountFileError{path.string() + ", " + error.what() + "."};
         }

@@ -212,9 +212,6 @@ Task<void> Import::begin() {
         auto made = co_await offload(server.workers(), work);
         if (made) keys = std::move(*made);
     }
-    if (keys.empty())
-        warn(report,
-             address + " has no password that can be used; `epodectl user passwd` sets one.");
     const WallTime now = server.here().executor().wallNow();
     const WallTime created = planned.account.created.value_or(now);
     const auto keyCount = std::int64_t(keys.size());
@@ -223,6 +220,9 @@ Task<void> Import::begin() {
         warn(report, "Left out: " + address + " exists already.");
         co_return;
     }
+    if (keyCount == 0)
+        warn(report,
+             address + " has no password that can be used; `epodectl user passwd` sets one.");
     co_await server.stores().accounts.setDisabled(address, true);
     account.emplace(AccountRef{server, *user, *id});
     messages = std::make_unique<ArchiveImport>(*account);

@@ -53,7 +53,7 @@ const std::vector<Specification>& serverSpecifications() {
         {"XEP-0203", "2.0", "tests/route/message_offline_test.cpp"},
         {"XEP-0227", "1.1", "tests/plugins/account_transfer_test.cpp"},
         {"XEP-0334", "1.0.0", "tests/route/message_content_test.cpp"},
-        {"XEP-0368", "1.1.0", "tests/stream/login_test.cpp"},
+        {"XEP-0368", "1.1.0", "tests/interop/slixmpp_test.py"},
     };
     return all;
 }

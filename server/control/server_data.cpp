@@ -19,6 +19,7 @@ constexpr std::string_view ownNs = "urn:epode:account:0";
 constexpr std::string_view archiveNs = "urn:xmpp:mam:2";
 constexpr std::size_t componentBytesMax = 100;
 constexpr std::size_t saltBytesMax = 1024;
+constexpr std::string_view scramPrefix = "SCRAM-";
 
 // ---- contacts
 
@@ -199,7 +200,9 @@ std::optional<StoredKeys> readKeys(const Element& element) {
         iterations > 10'000'000 || salt->empty() || salt->size() > saltBytesMax ||
         storedKey->size() != bytesOf(*hash) || serverKey->size() != bytesOf(*hash))
         return std::nullopt;
-    return StoredKeys{std::string{epode::toText(*hash)}, *salt, iterations, *storedKey, *serverKey};
+    // Stored by the mechanism's name without "SCRAM-".
+    const auto name = element.get("mechanism").substr(scramPrefix.size());
+    return StoredKeys{std::string{name}, *salt, iterations, *storedKey, *serverKey};
 }
 
 }  // namespace
@@ -226,10 +229,8 @@ std::string writeAccountElements(const AccountSummary& summary,
     if (summary.isDisabled) own->set("disabled", "true");
     std::string xml = toXml(*own);
     for (const StoredKeys& keys : credentials.keys) {
-        const auto hash = parseHash(keys.hash);
-        if (!hash) continue;
         Document element{"scram-credentials", pieScramNs};
-        element->set("mechanism", sasl::scramName(*hash));
+        element->set("mechanism", std::string{scramPrefix} + keys.hash);
         element->addWithText("iter-count", std::to_string(keys.iterations));
         element->addWithText("salt", encodeBase64(keys.salt));
         element->addWithText("server-key", encodeBase64(keys.serverKey));

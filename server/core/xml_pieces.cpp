@@ -129,6 +129,9 @@ std::vector<XmlPieces::Event> XmlPieces::feed(std::string_view bytes) {
     return std::exchange(state_->events, {});
 }
 
-void XmlPieces::finish() { state_->parse({}, true); }
+std::vector<XmlPieces::Event> XmlPieces::finish() {
+    state_->parse({}, true);
+    return std::exchange(state_->events, {});
+}
 
 }  // namespace epode

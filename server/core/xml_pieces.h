@@ -39,8 +39,8 @@ public:
 
     // What these bytes complete, in order. Text between pieces is left out. Throws XmlPiecesError.
     std::vector<Event> feed(std::string_view bytes);
-    // After the last byte; throws when the document is not complete.
-    void finish();
+    // After the last byte: what it has completed. Throws when the document is not complete.
+    std::vector<Event> finish();
 
 private:
     struct State;

@@ -98,6 +98,8 @@ PluginLibrary::PluginLibrary(const std::filesystem::path& file, Mapping mapping)
         handle = map(file, file.string());
     }
     metrics_ = Metric::madeSince(mark);
+    // Until somebody uses it.
+    for (Metric* metric : metrics_) metric->setHidden(true);
     using Function = const PluginEntry* (*)();
     const auto function = reinterpret_cast<Function>(::dlsym(handle, "epodePlugin"));
     if (!function)

@@ -10,6 +10,7 @@
 #include "route/state_slots.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>

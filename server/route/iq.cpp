@@ -8,6 +8,10 @@
 #include "route/shard.h"
 #include "store/database.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
 namespace epode {
 
 namespace {
@@ -69,6 +73,22 @@ Session* Iq::sender() const { return shard_.session(from()); }
 
 void IqTable::add(IqKey key, std::string_view owner, IqHandler handler, PluginMeter* meter) {
     entries_[std::move(key)] = Entry{std::string{owner}, std::move(handler), meter};
+}
+
+// The ends of namespaces tell them apart ("…:mam:2"). Strangers choose what is looked up, but not what
+// is in the table.
+std::size_t IqTable::HashOf::operator()(const View& key) const {
+    const auto& [type, name, ns, addressee] = key;
+    const auto last = [](std::string_view text) {
+        std::uint64_t bytes = 0;
+        const std::size_t count = std::min(text.size(), sizeof bytes);
+        std::memcpy(&bytes, text.data() + text.size() - count, count);
+        return bytes + text.size();
+    };
+    std::uint64_t hash = last(ns) * 0x9e3779b97f4a7c15u;
+    hash = (hash ^ hash >> 32 ^ last(name)) * 0xbf58476d1ce4e5b9u;
+    hash = (hash ^ hash >> 29 ^ std::uint64_t(type) << 8 ^ std::uint64_t(addressee)) * 0x94d049bb133111ebu;
+    return std::size_t(hash ^ hash >> 31);
 }
 
 const IqTable::Entry* IqTable::find(StanzaType type, std::string_view name, std::string_view ns,

@@ -7,11 +7,11 @@
 #include "route/plugin_meter.h"
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <unordered_map>
 #include <variant>
 
 namespace epode {
@@ -103,16 +103,21 @@ public:
 
 private:
     using View = std::tuple<StanzaType, std::string_view, std::string_view, Addressee>;
-    struct Less {
+    static View view(const IqKey& key) { return {key.type, key.name, key.ns, key.addressee}; }
+    static const View& view(const View& key) { return key; }
+    struct HashOf {
         using is_transparent = void;
-        static View view(const IqKey& key) { return {key.type, key.name, key.ns, key.addressee}; }
-        static View view(const View& key) { return key; }
+        std::size_t operator()(const View& key) const;
+        std::size_t operator()(const IqKey& key) const { return (*this)(view(key)); }
+    };
+    struct Equal {
+        using is_transparent = void;
         template <typename A, typename B>
         bool operator()(const A& a, const B& b) const {
-            return view(a) < view(b);
+            return view(a) == view(b);
         }
     };
-    std::map<IqKey, Entry, Less> entries_;
+    std::unordered_map<IqKey, Entry, HashOf, Equal> entries_;
 };
 
 }  // namespace epode

@@ -27,7 +27,7 @@ std::string told(std::string_view xml, std::size_t step, std::size_t wholeBytesM
     try {
         for (std::size_t at = 0; at < xml.size(); at += step)
             for (const auto& event : pieces.feed(xml.substr(at, step))) add(event);
-        pieces.finish();
+        for (const auto& event : pieces.finish()) add(event);
     } catch (const XmlPiecesError& error) {
         return "error: " + std::string{error.what()};
     }

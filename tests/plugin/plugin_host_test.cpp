@@ -227,3 +227,24 @@ TEST_CASE("what a plugin does is counted") {
     CHECK(meter.read().failures == 0);
     CHECK(meter.read().calls >= hooks + requests + 11);
 }
+
+TEST_CASE("state is forgotten by where its code is, and ended then") {
+    struct Ended {
+        int* count = nullptr;
+        ~Ended() {
+            if (count) ++*count;
+        }
+    };
+    int ended = 0;
+    StateSlots slots;
+    slots.get<Ended>().count = &ended;
+    slots.get<Seen>().messages = 3;
+    const char elsewhere[2] = {};
+    slots.dropThoseOf(elsewhere, elsewhere + 1);
+    CHECK(ended == 0);
+    CHECK(slots.get<Seen>().messages == 3);
+    slots.dropThoseOf(nullptr, reinterpret_cast<const void*>(UINTPTR_MAX));
+    CHECK(ended == 1);
+    CHECK(slots.empty());
+    CHECK(slots.get<Seen>().messages == 0);
+}

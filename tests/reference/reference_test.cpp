@@ -72,7 +72,10 @@ std::string testOf(const Specification& specification, std::string_view plugin) 
                     read(file.path()).find(specification.document) != std::string::npos)
                     mentions.push_back(std::string{"tests/"} + folder + "/" + name);
             }
-        std::sort(mentions.begin(), mentions.end());
+        // C++ first: its tests have sentences for names.
+        std::sort(mentions.begin(), mentions.end(), [](const auto& a, const auto& b) {
+            return std::pair{a.ends_with(".py"), a} < std::pair{b.ends_with(".py"), b};
+        });
         candidates.insert(candidates.end(), mentions.begin(), mentions.end());
     }
     for (const auto& path : candidates) {
