@@ -1,5 +1,7 @@
 #include "admin/offline.h"
 
+#include "control/schema_command.h"
+
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +61,7 @@ std::vector<CommandInfo> offlineCommands() {
                         .help = "The file to check; without it the server's own."}}});
     commands.push_back(
         {.name = "config sample", .summary = "Writes a configuration with all options, explained"});
+    commands.push_back(schemaCommandInfo());
     return commands;
 }
 
@@ -74,6 +77,7 @@ CommandResult askDaemonProgram(const std::vector<std::string>& arguments) {
     const auto child = fork();
     if (child == 0) {
         dup2(pipeEnds[1], STDOUT_FILENO);
+        dup2(pipeEnds[1], STDERR_FILENO);
         close(pipeEnds[0]);
         close(pipeEnds[1]);
         execvp(program.c_str(), words.data());
@@ -95,6 +99,9 @@ CommandResult askDaemonProgram(const std::vector<std::string>& arguments) {
     if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return CommandResult::message(output);
     if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 1) {
+        constexpr std::string_view prefix = "epoded: ";
+        if (output.starts_with(prefix)) output.erase(0, prefix.size());
+        while (output.ends_with('\n')) output.pop_back();
         return CommandResult::refusal("invalid", output);
     }
     return CommandResult::refusal(

@@ -14,7 +14,7 @@ namespace epode::admin {
 std::vector<CommandInfo> toolCommands();
 std::vector<CommandInfo> offlineCommands();
 
-// Runs epoded with the arguments and returns what it wrote to standard output as a result, or a
+// Runs epoded with the arguments and returns what it wrote as a result, or a
 // refusal when it ended otherwise than by 0.
 CommandResult askDaemonProgram(const std::vector<std::string>& arguments);
 

@@ -156,12 +156,25 @@ private:
 
     int offlineCommand(const CommandInfo& command, const Invocation& invocation) {
         if (command.name == "config sample") return show(askDaemonProgram({"--sample"}));
+        if (command.name == "db migrate") return show(askDaemonProgram(migration(invocation)));
         std::vector<std::string> arguments{"--check"};
         if (const auto file = invocation.arguments.find("file");
             file != invocation.arguments.end()) {
             arguments.insert(arguments.end(), {"--config", std::get<std::string>(file->second)});
         }
         return show(askDaemonProgram(arguments));
+    }
+
+    static std::vector<std::string> migration(const Invocation& invocation) {
+        std::vector<std::string> arguments{"--migrate"};
+        if (invocation.arguments.contains("dry-run")) arguments.push_back("--dry-run");
+        for (const char* name : {"config", "data"}) {
+            const auto given = invocation.arguments.find(name);
+            if (given == invocation.arguments.end()) continue;
+            arguments.push_back(std::string{"--"} + name);
+            arguments.push_back(std::get<std::string>(given->second));
+        }
+        return arguments;
     }
 
     static void readFiles(const CommandInfo& command, Invocation& invocation) {

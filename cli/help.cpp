@@ -1,6 +1,7 @@
 #include "cli/help.h"
 
 #include "cli/invocation.h"
+#include "core/roff.h"
 
 #include <algorithm>
 #include <sstream>
@@ -81,6 +82,14 @@ void sectionOf(std::ostream& out, const Verb& verb) {
     out << "```\n\n";
 }
 
+void listOptions(std::ostream& out, const std::vector<Option>& options) {
+    for (const Option& option : options) {
+        out << ".TP\n\\fB" << roff(nameOf(option)) << "\\fR\n" << roff(option.help);
+        if (option.times == Option::Times::Repeated) out << " (may be repeated)";
+        out << ".\n";
+    }
+}
+
 }  // namespace
 
 std::string overview() {
@@ -131,6 +140,40 @@ std::string referencePage() {
     tableOfOptions(out, commonOptions());
     out << "## Options of the commands that talk to a server\n\n";
     tableOfOptions(out, connectionOptions());
+    return out.str();
+}
+
+std::string manualPage() {
+    std::ostringstream out;
+    out << ".\\\" Made by `epode help --man` from the declarations in the code.\n"
+        << ".TH EPODE 1 \"\" \"Epode " << roff(EPODE_VERSION) << "\" \"User commands\"\n"
+        << ".SH NAME\nepode \\- chat from the command line (XMPP)\n"
+        << ".SH SYNOPSIS\n.B epode\n\\fICOMMAND\\fR [\\fIOPTION\\fR]... "
+           "[\\fIARGUMENT\\fR]...\n"
+        << ".SH DESCRIPTION\n"
+        << roff("Sends, listens and chats over any XMPP server, for people at a terminal and for "
+                "scripts. The accounts are in a file, which epode account add writes.\n")
+        << ".SH COMMANDS\n";
+    for (const Verb* verb : verbs()) {
+        out << ".SS " << roff(lineOf(*verb)) << '\n' << roff(verb->summary) << ".\n";
+        if (!verb->description.empty()) out << ".PP\n" << roff(verb->description) << '\n';
+        for (const Argument& argument : verb->arguments) {
+            out << ".TP\n\\fI" << roff(argument.name) << "\\fR\n" << roff(argument.help) << ".\n";
+        }
+        listOptions(out, verb->options);
+        for (const Example& example : verb->examples) {
+            out << ".PP\n"
+                << roff(example.says) << ":\n.PP\n.EX\n  " << roff(example.line) << "\n.EE\n";
+        }
+    }
+    out << ".SH OPTIONS OF EVERY COMMAND\n";
+    listOptions(out, commonOptions());
+    out << ".SH OPTIONS OF THE COMMANDS THAT TALK TO A SERVER\n";
+    listOptions(out, connectionOptions());
+    out << ".SH FILES\n.TP\n.I ~/.config/epode/accounts.toml\nThe accounts.\n"
+        << ".SH ENVIRONMENT\n.TP\n.B EPODE_ACCOUNT\nThe name of the account to take.\n"
+        << ".SH EXIT STATUS\n" << roff(exitCodes) << ".\n"
+        << ".SH SEE ALSO\n.BR epoded (8),\n.BR epodectl (1)\n";
     return out.str();
 }
 

@@ -1,4 +1,5 @@
-// Help made from the declarations of the verbs: for the terminal, and the page docs/cli.md.
+// Help made from the declarations of the verbs: for the terminal, the page docs/cli.md, and
+// epode(1).
 #pragma once
 
 #include "cli/verb.h"
@@ -10,5 +11,6 @@ namespace epode::cli {
 std::string overview();
 std::string helpOf(const Verb& verb);
 std::string referencePage();
+std::string manualPage();
 
 }  // namespace epode::cli

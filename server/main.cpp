@@ -1,6 +1,7 @@
 // epoded: the server. What it does at its start, in order.
 #include "control/application.h"
 #include "control/daemon.h"
+#include "control/schema.h"
 #include "core/version.h"
 
 #include <cstdio>
@@ -20,6 +21,10 @@ int main(int argc, char** argv) {
         if (!config.ok()) {
             std::fputs(config.report().c_str(), stderr);
             return 1;
+        }
+        if (request.what == StartRequest::What::Migrate) {
+            return migrateByCommand(*config.config, *plugins,
+                                    request.isDryRun ? MigrationMode::DryRun : MigrationMode::Run);
         }
         Signals signals;  // before any thread is started
         Application application{request, config.config, std::move(plugins), signals};

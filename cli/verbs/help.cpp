@@ -15,6 +15,10 @@ ExitCode run(const Invocation& invocation) {
         std::cout << referencePage();
         return ExitCode::Done;
     }
+    if (invocation.has("man")) {
+        std::cout << manualPage();
+        return ExitCode::Done;
+    }
     std::vector<std::string> words = invocation.arguments();
     if (words.empty()) {
         std::cout << overview();
@@ -37,7 +41,8 @@ const Verb help{
     .name = "help",
     .summary = "Explain a command",
     .arguments = {{"COMMAND", "Which one; all in short when there is none", Argument::Count::Any}},
-    .options = {{.name = "markdown", .help = "The whole reference as a page"}},
+    .options = {{.name = "markdown", .help = "The whole reference as a page"},
+                {.name = "man", .help = "The manual page"}},
     .examples = {{"epode help send", "One command"}},
     .reach = Verb::Reach::Local,
     .run = run,

@@ -29,6 +29,21 @@ void addEntry(Element& query, const DiscoEntry& entry) {
     for (const auto& extend : entry.extensions) extend(query);
 }
 
+void addItem(Element& query, const DiscoItem& item) {
+    Element& element = query.add("item");
+    element.set("jid", item.jid);
+    if (!item.node.empty()) element.set("node", item.node);
+    if (!item.name.empty()) element.set("name", item.name);
+}
+
+void addItems(Element& query, const DiscoEntry& entry) {
+    for (const auto& item : entry.items) addItem(query, item);
+}
+
+std::string nameOf(const ServedDomain& domain) {
+    return domain.disco.identities.empty() ? std::string{} : domain.disco.identities.front().name;
+}
+
 Document hostInfo(const Host& host) {
     Document query{info.name, info.ns};
     addEntry(*query, host.services().hostDisco);
@@ -49,6 +64,8 @@ public:
 
         context.onIq(StanzaType::Get, info, Addressee::Host, this, &Disco::aboutHost);
         context.onIq(StanzaType::Get, items, Addressee::Host, this, &Disco::itemsOfHost);
+        context.onIq(StanzaType::Get, info, Addressee::Domain, this, &Disco::aboutDomain);
+        context.onIq(StanzaType::Get, items, Addressee::Domain, this, &Disco::itemsOfDomain);
         context.onIq(StanzaType::Get, info, Addressee::Account, this, &Disco::aboutAccount);
         context.onIq(StanzaType::Get, items, Addressee::Account, this, &Disco::itemsOfAccount);
         context.on(&Services::features, Phase::Observe, this, &Disco::announceCaps);
@@ -68,18 +85,38 @@ private:
     Task<Reply> itemsOfHost(const Iq& iq) {
         if (!iq.payload().get("node").empty()) co_return noSuchNode();
         Document query{items.name, items.ns};
-        for (const auto& item : iq.host().services().hostDisco.items) {
-            Element& element = query->add("item");
-            element.set("jid", item.jid);
-            if (!item.node.empty()) element.set("node", item.node);
-            if (!item.name.empty()) element.set("name", item.name);
-        }
+        const Services& services = iq.host().services();
+        addItems(*query, services.hostDisco);
+        for (const ServedDomain& domain : services.domains)
+            if (domain.isListed) addItem(*query, {.jid = domain.domain, .name = nameOf(domain)});
+        co_return Reply{std::move(query)};
+    }
+
+    // Of what a plugin serves and has no handler of its own for.
+    Task<Reply> aboutDomain(const Iq& iq) {
+        if (!iq.payload().get("node").empty()) co_return noSuchNode();
+        Document query{info.name, info.ns};
+        DiscoEntry entry = iq.domain()->disco;
+        entry.features.insert(entry.features.end(), {std::string{ns::discoInfo}, std::string{ns::discoItems}});
+        addEntry(*query, entry);
+        co_return Reply{std::move(query)};
+    }
+
+    Task<Reply> itemsOfDomain(const Iq& iq) {
+        if (!iq.payload().get("node").empty()) co_return noSuchNode();
+        Document query{items.name, items.ns};
+        addItems(*query, iq.domain()->disco);
         co_return Reply{std::move(query)};
     }
 
     // An account tells about itself to its owner and to those who see its presence; to others it is as
     // if it did not exist (XEP-0030, 8).
     Task<Reply> aboutAccount(const Iq& iq) {
+        Pep* pep = iq.host().services().pep;
+        if (pep && !iq.payload().get("node").empty()) {
+            auto about = co_await pep->aboutNode(iq);
+            co_return about;
+        }
         if (!mayAsk(iq)) co_return hidden();
         if (!iq.payload().get("node").empty()) co_return noSuchNode();
         Document query{info.name, info.ns};
@@ -87,11 +124,21 @@ private:
         co_return Reply{std::move(query)};
     }
 
-    // An account's resources, for those who see its presence anyway (XEP-0030, 3.2 and 8).
+    // An account's resources, for those who see its presence anyway (XEP-0030, 3.2 and 8), and the nodes
+    // that it has for the asker.
     Task<Reply> itemsOfAccount(const Iq& iq) {
-        if (!mayAsk(iq)) co_return hidden();
-        if (!iq.payload().get("node").empty()) co_return noSuchNode();
+        Pep* pep = iq.host().services().pep;
+        if (pep && !iq.payload().get("node").empty()) {
+            auto found = co_await pep->itemsOfNode(iq);
+            co_return found;
+        }
         Document query{items.name, items.ns};
+        bool hasNodes = false;
+        if (pep) hasNodes = co_await pep->addNodes(iq, *query);
+        const bool may = mayAsk(iq);
+        if (!may && !hasNodes) co_return hidden();
+        if (!iq.payload().get("node").empty()) co_return noSuchNode();
+        if (!may || !iq.account()) co_return Reply{std::move(query)};
         for (const auto& session : iq.account()->sessions())
             if (session->isAvailable()) query->add("item").set("jid", session->jid().text());
         co_return Reply{std::move(query)};

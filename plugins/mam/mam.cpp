@@ -101,6 +101,7 @@ public:
         context.on(&Services::archive, Phase::Act, this, &Archive::decide);
         context.on(&Services::incoming, Phase::Change, this, &Archive::removeForgedIds);
         context.on(&Services::outgoing, Phase::Change, this, &Archive::removeSentIds);
+        context.onBinding(this, &Archive::greet);
         context.accountFeature(mam::ns);
         context.accountFeature("urn:xmpp:mam:2#extended");
         context.accountFeature(ns::stanzaIds);
@@ -266,14 +267,29 @@ private:
         co_await settle(*iq.account());
         const auto found = co_await store_.metadata(account);
         Document answer{metadata.name, metadata.ns};
-        if (found) {
-            const auto add = [&answer](std::string_view name, const Uuid& id) {
-                answer->add(name).set("id", id.text()).set("timestamp", formatDateTime(id.stamp()));
-            };
-            add("start", found->first);
-            add("end", found->last);
-        }
+        addMetadata(*answer, found);
         co_return Reply{std::move(answer)};
+    }
+
+    static void addMetadata(Element& answer, const std::optional<ArchiveMetadata>& range) {
+        if (!range) return;
+        const auto add = [&answer](std::string_view name, const Uuid& id) {
+            answer.add(name).set("id", id.text()).set("timestamp", formatDateTime(id.stamp()));
+        };
+        add("start", range->first);
+        add("end", range->last);
+    }
+
+    // Bind 2 (XEP-0386, 3.2) tells the state of the archive, and its client reads what it hasn't got
+    // here: nothing of that waits for it any more.
+    Task<void> greet(Login& login) {
+        Account* account = login.shard->loaded(login.account.text());
+        if (!account) co_return;
+        co_await settle(*account);
+        const auto found = co_await store_.metadata(login.id);
+        addMetadata(login.bound->add(metadata.name, metadata.ns), found);
+        account = login.shard->loaded(login.account.text());
+        if (account && found) account->fetched(0, toMilliseconds(found->last.stamp()));
     }
 
     // ---- preferences

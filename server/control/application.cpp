@@ -4,6 +4,8 @@
 #include "control/listen_options.h"
 #include "control/notify.h"
 #include "control/plugin_admin.h"
+#include "control/schema.h"
+#include "control/schema_command.h"
 #include "control/server_options.h"
 #include "control/store_commands.h"
 #include "control/user_commands.h"
@@ -53,7 +55,7 @@ void onEachLoop(const std::vector<std::unique_ptr<EventLoop>>& loops, Work work)
 
 OptionList allOptions(const PluginHost& plugins) {
     OptionList all;
-    for (const auto& some : {serverOptions(), listenOptions(), databaseOptions(), clientOptions(), sessionOptions(),
+    for (const auto& some : {serverOptions(), listenOptions(), databaseOptions(), schemaOptions(), clientOptions(), sessionOptions(),
                              presenceOptions(), loginOptions(), pluginHostOptions(), plugins.options()})
         all.insert(all.end(), some.begin(), some.end());
     all.push_back(&connectionsPerAddressMax);
@@ -111,9 +113,8 @@ void Application::startServer() {
         loops_.push_back(std::make_unique<EventLoop>());
         executors.push_back(loops_.back().get());
     }
-    // The stores migrate their own tables; plugins' come after them.
+    prepareSchema(*database_, allMigrations(*plugins_), *config_->settings);
     server_ = std::make_unique<Server>(*database_, workers_, config_->settings, config_->hosts, executors);
-    database_->migrate(plugins_->migrations());
     server_->setSaltSecret(readSaltSecret());
     plugins_->wire(*server_, *config_->settings);
 
@@ -189,7 +190,7 @@ void Application::startControl() {
     controls_ = std::make_shared<ServerControls>();
     controls_->version = version;
     controls_->started = started_;
-    controls_->config = [this] { return std::atomic_load(&config_); };
+    controls_->config = [this] { return currentConfig(); };
     controls_->options = [this] { return allOptions(*plugins_); };
     controls_->read = [this](const std::optional<NamedText>& text) {
         if (text) return readConfig(text->text, text->name, allOptions(*plugins_));
@@ -216,21 +217,28 @@ void Application::startControl() {
     auto pluginControls = std::make_shared<PluginControls>(PluginControls{
         .plugins = *plugins_,
         .server = *server_,
-        .config = [this] { return std::atomic_load(&config_); },
+        .config = [this] { return currentConfig(); },
         .read = [this] { return loadConfig(request_, allOptions(*plugins_)); },
         .setConfig = [this](ConfigPtr config) {
             server_->replace(config->settings);
-            std::atomic_store(&config_, std::move(config));
+            const std::lock_guard lock{configMutex_};
+            config_ = std::move(config);
         },
         .changed = [this] { return pluginCommands_->update(); },
     });
     for (auto& command : addPluginCommands(registry_, std::move(pluginControls)))
         commands_.push_back(std::move(command));
+    commands_.push_back(addSchemaCommand(registry_, *database_, allMigrations(*plugins_)));
     socket_ = std::make_unique<ControlSocket>(
         registry_, *loops_.front(),
         ControlSocketSettings{.path = controlSocketPath(*config_->settings),
                               .allow = config_->settings->get(options::controlAllow),
                               .program = "epoded " + std::string{version}});
+}
+
+ConfigPtr Application::currentConfig() const {
+    const std::lock_guard lock{configMutex_};
+    return config_;
 }
 
 Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
@@ -244,7 +252,10 @@ Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
     plugins_->clearOverrides();
     plugins_->wire(*server_, *config->settings);
     pluginCommands_->update();
-    std::atomic_store(&config_, std::move(config));
+    {
+        const std::lock_guard lock{configMutex_};
+        config_ = std::move(config);
+    }
     log_.writer().reopen();
     co_return;
 }

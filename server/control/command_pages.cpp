@@ -1,6 +1,6 @@
 #include "control/command_pages.h"
 
-#include "control/json_text.h"
+#include "core/roff.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -99,43 +99,6 @@ std::string summaryOf(const CommandInfo& command) {
     return command.summary + (command.danger == Danger::Dangerous ? " (asks first)" : "");
 }
 
-// "\\[u2026]": roff itself reads ASCII.
-std::string roffCharacter(std::string_view character) {
-    const auto lead = static_cast<unsigned char>(character[0]);
-    std::uint32_t code = lead & (character.size() == 2   ? 0x1fu
-                                 : character.size() == 3 ? 0x0fu
-                                                         : 0x07u);
-    for (const char byte : character.substr(1)) {
-        code = code << 6 | (static_cast<unsigned char>(byte) & 0x3fu);
-    }
-    char text[16];
-    std::snprintf(text, sizeof text, "\\[u%04X]", static_cast<unsigned>(code));
-    return text;
-}
-
-// For roff: what a backslash, a leading dot, a quote or a hyphen would mean otherwise.
-std::string roff(std::string_view text) {
-    std::string result;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char letter = text[i];
-        const bool beginsLine = i == 0 || text[i - 1] == '\n';
-        if (beginsLine && (letter == '.' || letter == '\'')) result += "\\&";
-        if (letter == '\\') {
-            result += "\\e";
-        } else if (letter == '-') {
-            result += "\\-";
-        } else if (letter == '"') {
-            result += "\\(dq";
-        } else if (const auto bytes = utf8Bytes(text, i); bytes > 1) {
-            result += roffCharacter(text.substr(i, bytes));
-            i += bytes - 1;
-        } else {
-            result += letter;
-        }
-    }
-    return result;
-}
-
 std::string markdownCell(std::string_view text) {
     std::string cell;
     for (const char letter : text) cell += letter == '|' ? "\\|" : std::string(1, letter);
@@ -198,13 +161,17 @@ std::string overviewPage(const std::vector<CommandInfo>& commands) {
 
 std::string manualPage(const std::vector<CommandInfo>& commands, const std::string& version) {
     std::string page =
-        ".TH EPODECTL 1 \"\" \"Epode " + roff(version) +
-        "\" \"Epode\"\n"
+        ".\\\" Made from the declarations in the code; `ninja reference` writes it anew.\n"
+        ".TH EPODECTL 1 \"\" \"Epode " +
+        roff(version) +
+        "\" \"User commands\"\n"
         ".SH NAME\nepodectl \\- controls a running Epode server\n"
         ".SH SYNOPSIS\n.B epodectl\n[\\fIOPTION\\fR]... \\fICOMMAND\\fR "
         "[\\fIARGUMENT\\fR]...\n"
         ".SH DESCRIPTION\nTalks to the server over its control socket. Its commands are "
-        "those of the server that runs, plugins' commands among them.\n"
+        "those of the server that runs, plugins' commands among them. \\fBepodectl help\\fR "
+        "\\fICOMMAND\\fR explains one, \\fBepodectl completion\\fR \\fISHELL\\fR writes the "
+        "completion of a shell.\n"
         ".SH OPTIONS\n"
         ".TP\n\\fB\\-\\-socket\\fR \\fIPATH\\fR\nThe control socket. Otherwise "
         "\\fBEPODE_CONTROL\\fR of the environment, then the usual places.\n"
@@ -231,7 +198,7 @@ std::string manualPage(const std::vector<CommandInfo>& commands, const std::stri
         ".SH EXIT STATUS\n"
         ".TP\n0\nDone.\n.TP\n1\nRefused or failed.\n.TP\n2\nWrong usage.\n"
         ".TP\n3\nNo connection to the server.\n.TP\n4\nNo answer in time.\n"
-        ".SH SEE ALSO\n.BR epoded (8)\n";
+        ".SH SEE ALSO\n.BR epoded (8),\n.BR epode.toml (5)\n";
     return page;
 }
 

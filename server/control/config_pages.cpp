@@ -70,6 +70,19 @@ std::string markdownCell(std::string_view text) {
 
 }  // namespace
 
+std::vector<const OptionRef*> inOrder(const OptionList& options) {
+    std::vector<const OptionRef*> all;
+    for (const auto& [section, members] : bySection(options))
+        all.insert(all.end(), members.begin(), members.end());
+    return all;
+}
+
+std::string allowedText(const OptionRef& option) {
+    auto text = allowed(option);
+    if (const auto more = conditions(option); !more.empty()) text += "; " + more;
+    return text;
+}
+
 std::string renderSample(const OptionList& options) {
     std::string page =
         "# The configuration of Epode. Every option is optional and stands here with its default.\n"
@@ -87,9 +100,7 @@ std::string renderSample(const OptionList& options) {
             if (!isFirst) page += "\n";
             isFirst = false;
             writeComment(page, option->help());
-            auto rules = allowed(*option);
-            if (const auto more = conditions(*option); !more.empty()) rules += "; " + more;
-            writeComment(page, "(" + rules + ")");
+            writeComment(page, "(" + allowedText(*option) + ")");
             page +=
                 "#" + std::string{nameOf(option->key())} + " = " + option->fallbackToml() + "\n";
         }

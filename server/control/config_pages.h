@@ -4,6 +4,7 @@
 #include "control/config.h"
 
 #include <string>
+#include <vector>
 
 namespace epode {
 
@@ -13,5 +14,10 @@ std::string renderSample(const OptionList& options);
 
 // The reference page (Markdown), by section.
 std::string renderReference(const OptionList& options);
+
+// By section and name, those outside of sections first; what a value may be ("size, 1 KiB to
+// 1 MiB; takes effect at a restart"): for pages that are made elsewhere.
+std::vector<const OptionRef*> inOrder(const OptionList& options);
+std::string allowedText(const OptionRef& option);
 
 }  // namespace epode

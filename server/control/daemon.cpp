@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -50,8 +51,8 @@ int answerCheck(const StartRequest& request, const OptionList& options) {
 
 StartRequest parseStartRequest(const std::vector<std::string>& words) {
     using What = StartRequest::What;
-    const std::vector<std::string> known{"--config", "--data",      "--set",     "--check",
-                                         "--sample", "--reference", "--version", "--help"};
+    std::vector<std::string> known;
+    for (const auto& option : startOptions()) known.push_back("--" + std::string{option.name});
     StartRequest request;
     const auto complain = [&request](const std::string& problem) {
         if (request.problem.empty()) request.problem = problem;
@@ -93,25 +94,46 @@ StartRequest parseStartRequest(const std::vector<std::string>& words) {
             request.what = What::Version;
         else if (name == "--help")
             request.what = What::Help;
+        else if (name == "--migrate")
+            request.what = What::Migrate;
+        else if (name == "--dry-run")
+            request.isDryRun = true;
         else
             complain("\"" + name + "\" is unknown." + didYouMean(name, known));
     }
+    if (request.isDryRun && request.what != What::Migrate) complain("--dry-run needs --migrate.");
     return request;
 }
 
+const std::vector<StartOption>& startOptions() {
+    static const std::vector<StartOption> options{
+        {"config", "FILE", "The configuration; by default /etc/epode/epode.toml, which may be absent",
+         'c'},
+        {"data", "DIR", "The data folder, whatever the configuration says"},
+        {"set", "KEY=VALUE", "Sets any option, as --set log.level=debug; may be repeated"},
+        {"migrate", "", "Brings the database's schema up to date and ends"},
+        {"dry-run", "", "With --migrate: tells what is missing and changes nothing"},
+        {"check", "", "Tells the mistakes of the configuration and ends"},
+        {"sample", "", "Writes a configuration with all options, explained"},
+        {"reference", "", "Writes the reference of all options (Markdown)"},
+        {"version", "", "Tells the version"},
+        {"help", "", "Explains these options", 'h'},
+    };
+    return options;
+}
+
 std::string startHelp() {
-    return "Usage: epoded [OPTION]…\n"
-           "Serves XMPP until it gets SIGTERM. SIGHUP reloads the configuration.\n\n"
-           "  -c, --config FILE    the configuration (default " +
-           std::string{defaultConfigFile} +
-           ", which may be absent)\n"
-           "      --data DIR       the data folder, whatever the configuration says\n"
-           "      --set KEY=VALUE  sets any option, as --set log.level=debug; may be repeated\n"
-           "      --check          tells the mistakes of the configuration and ends\n"
-           "      --sample         writes a configuration with all options, explained\n"
-           "      --reference      writes the reference of all options (Markdown)\n"
-           "      --version\n"
-           "  -h, --help\n";
+    std::string help =
+        "Usage: epoded [OPTION]…\n"
+        "Serves XMPP until it gets SIGTERM. SIGHUP reloads the configuration.\n\n";
+    for (const auto& option : startOptions()) {
+        auto line = option.letter ? std::string{"  -"} + option.letter + ", " : std::string(6, ' ');
+        line += "--" + std::string{option.name};
+        if (!option.value.empty()) line += " " + std::string{option.value};
+        line.resize(std::max<std::size_t>(line.size() + 2, 23), ' ');
+        help += line + std::string{option.help} + "\n";
+    }
+    return help;
 }
 
 ConfigResult loadConfig(const StartRequest& request, const OptionList& options) {
@@ -129,6 +151,7 @@ std::optional<int> answerWithoutServing(const StartRequest& request, const Optio
     }
     switch (request.what) {
         case StartRequest::What::Serve:
+        case StartRequest::What::Migrate:
             return std::nullopt;
         case StartRequest::What::Check:
             return answerCheck(request, options);

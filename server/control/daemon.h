@@ -6,19 +6,30 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace epode {
 
 // The command line of epoded.
 struct StartRequest {
-    enum class What { Serve, Check, Sample, Reference, Version, Help };
+    enum class What { Serve, Migrate, Check, Sample, Reference, Version, Help };
     What what = What::Serve;
     std::string configFile;     // empty: the default, which may be absent
     ConfigOverrides overrides;  // --data and --set
+    bool isDryRun = false;      // of Migrate
     std::string problem;        // not empty: a usage error, exit 2
 };
 StartRequest parseStartRequest(const std::vector<std::string>& words);
+
+// The options of that command line; its help and manual page are made of them.
+struct StartOption {
+    std::string_view name;   // without dashes
+    std::string_view value;  // "FILE"; empty for a flag
+    std::string_view help;   // no full stop
+    char letter = 0;
+};
+const std::vector<StartOption>& startOptions();
 std::string startHelp();
 
 constexpr const char* defaultConfigFile = "/etc/epode/epode.toml";
@@ -26,7 +37,7 @@ constexpr const char* defaultConfigFile = "/etc/epode/epode.toml";
 // The configuration that the request names.
 ConfigResult loadConfig(const StartRequest& request, const OptionList& options);
 
-// Answers all requests but Serve: writes to standard output, returns the exit code. Nothing: serve.
+// Answers all requests but Serve and Migrate: writes to standard output, returns the exit code. Nothing: these two.
 std::optional<int> answerWithoutServing(const StartRequest& request, const OptionList& options,
                                         const std::string& version);
 

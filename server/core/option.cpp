@@ -64,7 +64,7 @@ const Unit* largestExactUnit(std::uint64_t value, const std::array<Unit, N>& uni
     return nullptr;
 }
 
-std::string quoted(std::string_view text) {
+std::string inQuotes(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         switch (c) {
@@ -117,7 +117,7 @@ template <>
 struct Kind<Bytes> {
     static constexpr std::string_view type = "size";
     static constexpr std::string_view expected = "a size such as \"64 KiB\" or \"1 MiB\"";
-    static std::string toml(Bytes value) { return quoted(toText(value)); }
+    static std::string toml(Bytes value) { return inQuotes(toText(value)); }
     static std::optional<Bytes> from(const OptionRef::Raw& raw) {
         if (const auto* text = std::get_if<std::string>(&raw)) return parseBytes(*text);
         if (const auto* number = std::get_if<std::int64_t>(&raw)) {
@@ -132,7 +132,7 @@ struct Kind<Duration> {
     static constexpr std::string_view type = "duration";
     static constexpr std::string_view expected =
         "a duration such as \"30 s\", \"5 min\" or \"1 d\"";
-    static std::string toml(Duration value) { return quoted(toText(value)); }
+    static std::string toml(Duration value) { return inQuotes(toText(value)); }
     static std::optional<Duration> from(const OptionRef::Raw& raw) {
         if (const auto* text = std::get_if<std::string>(&raw)) return parseDuration(*text);
         return std::nullopt;
@@ -143,7 +143,7 @@ template <>
 struct Kind<std::string> {
     static constexpr std::string_view type = "text";
     static constexpr std::string_view expected = "a text in quotation marks";
-    static std::string toml(const std::string& value) { return quoted(value); }
+    static std::string toml(const std::string& value) { return inQuotes(value); }
     static std::optional<std::string> from(const OptionRef::Raw& raw) {
         if (const auto* value = std::get_if<std::string>(&raw)) return *value;
         return std::nullopt;
@@ -156,7 +156,7 @@ struct Kind<std::vector<std::string>> {
     static constexpr std::string_view expected = "a list of texts such as [\"a\", \"b\"]";
     static std::string toml(const std::vector<std::string>& values) {
         std::string out = "[";
-        for (const auto& value : values) out += (out.size() > 1 ? ", " : "") + quoted(value);
+        for (const auto& value : values) out += (out.size() > 1 ? ", " : "") + inQuotes(value);
         return out + "]";
     }
     static std::optional<std::vector<std::string>> from(const OptionRef::Raw& raw) {
@@ -197,7 +197,7 @@ std::string textOf(const std::vector<std::string_view>& choices) {
     std::string out;
     for (std::size_t i = 0; i < choices.size(); ++i) {
         if (i > 0) out += i + 1 == choices.size() ? " or " : ", ";
-        out += quoted(choices[i]);
+        out += inQuotes(choices[i]);
     }
     return out;
 }
@@ -232,7 +232,7 @@ OptionRef::Read readAs(const void* opaque, const OptionRef::Raw& raw) {
         return {{}, "expected " + textOf(option.range) + ", not " + Kind<T>::toml(*value)};
     }
     if (const auto* unknown = firstUnknown(option.choices, *value)) {
-        return {{}, "expected " + textOf(option.choices) + ", not " + quoted(*unknown)};
+        return {{}, "expected " + textOf(option.choices) + ", not " + inQuotes(*unknown)};
     }
     return {std::any{std::move(*value)}, {}};
 }

@@ -167,6 +167,21 @@ MutableStanzaPtr Stanza::error(const StanzaError& error) const {
     return answer;
 }
 
+Element& Stanza::addTo(Element& parent) const {
+    Element& added = parent.add(*document_);
+    const auto set = [&added](std::string_view name, std::string_view value) {
+        if (value.empty())
+            added.unset(name);
+        else
+            added.set(name, value);
+    };
+    set("from", from_.text());
+    set("to", to_.text());
+    set("id", id_);
+    set("type", type_ == StanzaType::Normal ? std::string_view{} : toText(type_));
+    return added;
+}
+
 MutableStanzaPtr Stanza::copy() const {
     auto made = std::make_shared<Stanza>(kind_, Document{*document_});
     Arena& arena = made->document_->arena();

@@ -85,6 +85,8 @@ public:
     MutableStanzaPtr result(const Element& payload) const;
     MutableStanzaPtr error(const StanzaError& error) const;
 
+    // Adds the stanza as an element to a tree: the content of <forwarded/> (XEP-0297).
+    Element& addTo(Element& parent) const;
     // A copy that may be changed.
     MutableStanzaPtr copy() const;
     // The same stanza with another `to`, for fan-out: it shares the tree, and keeps it alive.
@@ -100,6 +102,9 @@ public:
         inner_ = {};
         return *document_;
     }
+
+    // For who has written the content of `root()` already: this text is used in place of the tree.
+    void setInner(std::string_view xml) { inner_ = document_->arena().keep(xml); }
 
     // Appends the stanza. Within a stream of jabber:client, jabber:server or of a component no
     // xmlns is written on the root; elsewhere (archive, forwarded, websocket) pass {} and

@@ -63,7 +63,10 @@ Element& StanzaError::addTo(Element& stanza) const {
         Element& explanation = error.add("text", ns::stanzaErrors);
         explanation.set("lang", ns::xml, "en").addText(text);
     }
-    if (!application.empty()) error.add(application, applicationNs);
+    if (!application.empty()) {
+        Element& own = error.add(application, applicationNs);
+        if (!applicationFeature.empty()) own.set("feature", applicationFeature);
+    }
     return error;
 }
 
@@ -88,6 +91,7 @@ std::optional<StanzaError> StanzaError::read(const Element& stanza) {
         } else if (found.application.empty()) {
             found.application = child.name();
             found.applicationNs = child.ns();
+            found.applicationFeature = child.get("feature");
         }
     }
     return found;

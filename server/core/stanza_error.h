@@ -50,6 +50,7 @@ struct StanzaError {
     // An application's own condition beside it (RFC 6120, 8.3.4): element name and namespace.
     std::string application = {};
     std::string applicationNs = {};
+    std::string applicationFeature = {};  // its attribute 'feature' (XEP-0060: <unsupported/>)
     std::string content = {};  // character data of the condition (gone, redirect: an address)
 
     // With the usual type of its condition.

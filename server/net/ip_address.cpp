@@ -103,4 +103,11 @@ std::array<std::uint8_t, 16> IpAddress::network() const {
     return network;
 }
 
+std::string networkOf(const std::string& address) {
+    const auto parsed = IpAddress::parse(address);
+    if (!parsed) return address;
+    const auto network = parsed->network();
+    return {network.begin(), network.end()};
+}
+
 }  // namespace epode

@@ -43,4 +43,7 @@ private:
     std::uint16_t port_ = 0;
 };
 
+// The same for an address as text: bytes for comparing, or the text itself when it is no address.
+std::string networkOf(const std::string& address);
+
 }  // namespace epode

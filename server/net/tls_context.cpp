@@ -1,6 +1,7 @@
 #include "net/tls_context.h"
 
 #include "net/tls_error.h"
+#include "net/tls_tickets.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -277,6 +278,7 @@ std::shared_ptr<const TlsContextSet> TlsStore::build(const TlsProfile& profile) 
     if (materials_.empty()) return nullptr;
     auto set = std::make_shared<TlsContextSet>();
     set->alpn_ = profile.alpn;
+    set->tickets_ = std::make_shared<TicketKeys>();
 
     // Hosts with the same certificates share a context: it is large.
     std::map<std::vector<const Material*>, SSL_CTX*> made;
@@ -287,6 +289,7 @@ std::shared_ptr<const TlsContextSet> TlsStore::build(const TlsProfile& profile) 
         ctx = context.get();
         for (const auto* material : materials) material->use(ctx);
         if (profile.askClientCertificate) askForCertificate(ctx, trust_->store.get());
+        set->tickets_->useIn(ctx);
         if (!set->alpn_.empty()) {
             SSL_CTX_set_alpn_select_cb(ctx, TlsContextSet::chooseAlpn, set.get());
         }

@@ -19,6 +19,8 @@ struct ssl_ctx_st;
 
 namespace epode {
 
+class TicketKeys;
+
 // A chain and its key in PEM files, and the virtual hosts that present them. Several for one host
 // (one of ECDSA, one of RSA) are offered together. The names inside the certificate, wildcards
 // included, are served as well where no host is named for them.
@@ -61,6 +63,9 @@ private:
     std::map<std::string, ssl_ctx_st*, std::less<>> byCertificateName_;  // "*.example" too
     std::vector<std::string> alpn_;
     std::set<ssl_ctx_st*> several_;
+    // Of this generation alone: a session that is resumed has the certificates it began with, on which
+    // tls-server-end-point depends.
+    std::shared_ptr<TicketKeys> tickets_;
 };
 
 // What a listener gives to `Transport::startTls`. It follows the reloads of its store; handshakes

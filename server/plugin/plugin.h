@@ -20,6 +20,7 @@
 #include "route/session.h"
 #include "store/account_store.h"
 
+#include <deque>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -93,6 +94,29 @@ public:
         services_.iqs.add(IqKey{type, std::string{element.name}, std::string{element.ns}, addressee},
                           plugin_, [plugin, handler](const Iq& iq) { return (plugin->*handler)(iq); }, meter_);
     }
+    // The same for requests to a served domain (Addressee::Domain) or below it (Addressee::Below).
+    // Without the domain, onIq with these addressees is for all that the host's plugins serve.
+    template <typename P>
+    void onIq(StanzaType type, QName element, Addressee addressee, ServedDomain& domain, P* plugin,
+              Task<Reply> (P::*handler)(const Iq&)) {
+        domain.iqs.add(IqKey{type, std::string{element.name}, std::string{element.ns}, addressee},
+                       plugin_, [plugin, handler](const Iq& iq) { return (plugin->*handler)(iq); }, meter_);
+    }
+    // Serves a domain of its own: "{host}" in it stands for the virtual host ("pubsub.{host}"). Its
+    // discovery entry, handlers of requests and place are set on what is returned (see
+    // served_domain.h); `receive` gets everything else that comes to it. A domain that is no valid
+    // name, or is taken by a host or by another plugin of this one, is logged and not served.
+    ServedDomain& serve(std::string_view domain);
+    template <typename P>
+    ServedDomain& serve(std::string_view domain, P* plugin, void (P::*receive)(ServedStanza)) {
+        ServedDomain& served = serve(domain);
+        served.receive = [plugin, receive](ServedStanza stanza) {
+            (plugin->*receive)(std::move(stanza));
+        };
+        return served;
+    }
+    // This plugin serves personal eventing: others find it at `Services::pep`.
+    void offerPep(Pep& pep) { services_.pep = &pep; }
     // Requests before login.
     template <typename P>
     void onStreamIq(QName element, P* plugin,
@@ -104,10 +128,59 @@ public:
             };
     }
 
+    // Elements of a session's stream that are no stanzas, as member functions
+    // `void handler(Session&, const Element&)`.
+    template <typename P>
+    void onElement(QName element, P* plugin, void (P::*handler)(Session&, const Element&)) {
+        services_.streamElements[{std::string{element.name}, std::string{element.ns}}] =
+            [plugin, handler](Session& session, const Element& element) { (plugin->*handler)(session, element); };
+    }
+    // A session's slot of this type is saved with the session when the server stops, and is there again
+    // when the session is. The type has `std::string save() const` and `static T restore(std::string_view)`.
+    template <typename T>
+    void savedState(std::string name) {
+        services_.savedStates.push_back(savedSlot<T>(std::move(name)));
+    }
+
     // Hooks, as member functions `Verdict handler(Event&)`; the event decides which.
     template <typename P, typename E>
     void on(Hook<E> Services::*hook, Phase phase, P* plugin, Verdict (P::*handler)(E&)) {
         (services_.*hook).add(phase, plugin_, [plugin, handler](E& event) { return (plugin->*handler)(event); }, meter_);
+    }
+
+    // What the plugin has to know of an account before its first stanza (route/host.h).
+    void onAccountRead(std::function<AccountSetup(SqlConnection&, AccountId)> read) {
+        services_.accountReaders.push_back({plugin_, std::move(read)});
+    }
+
+    // While a client logs in (route/login.h tells the order of these). An element that a client may put
+    // into its <bind/> (XEP-0386), as a member function `void handler(InlineRequest&)`; its namespace is
+    // advertised: `context.onInline({"enable", "urn:xmpp:carbons:2"}, this, &Carbons::enableInline)`.
+    template <typename P>
+    void onInline(QName element, P* plugin, void (P::*handler)(InlineRequest&)) {
+        services_.inlines.push_back({plugin_, std::string{element.name}, std::string{element.ns},
+                                     [plugin, handler](InlineRequest& request) { (plugin->*handler)(request); }});
+    }
+    // `Task<void> handler(Login&)`: the client has proved who it is; or a session will be bound for it.
+    template <typename P>
+    void onLogin(P* plugin, Task<void> (P::*handler)(Login&)) {
+        services_.logins.push_back({plugin_, [plugin, handler](Login& login) { return (plugin->*handler)(login); }});
+    }
+    template <typename P>
+    void onBinding(P* plugin, Task<void> (P::*handler)(Login&)) {
+        services_.bindings.push_back({plugin_, [plugin, handler](Login& login) { return (plugin->*handler)(login); }});
+    }
+    // A mechanism of its own: `Task<sasl::Step> handler(Login&)`. It is offered by who announces it
+    // (Services::loginFeatures).
+    template <typename P>
+    void onLoginMethod(std::string_view mechanism, P* plugin, Task<sasl::Step> (P::*handler)(Login&)) {
+        services_.loginMethods[std::string{mechanism}] = {
+            plugin_, [plugin, handler](Login& login) { return (plugin->*handler)(login); }};
+    }
+    // Asked after each proof of a password: `Task<std::unique_ptr<LoginTask>> handler(Login&)`.
+    template <typename P>
+    void onLoginTask(P* plugin, Task<std::unique_ptr<LoginTask>> (P::*handler)(Login&)) {
+        services_.loginTasks.push_back({plugin_, [plugin, handler](Login& login) { return (plugin->*handler)(login); }});
     }
 
     // Work by the clock, as a member function `Task<Duration> step()`: one bounded step, which returns
@@ -134,6 +207,7 @@ private:
     Services& services_;
     std::string plugin_;
     bool isFirstHost_;
+    std::deque<ServedDomain> refused_;  // somewhere to write to
     PluginMeter* meter_;
 };
 

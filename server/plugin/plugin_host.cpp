@@ -77,6 +77,27 @@ Task<CommandResult> metered(const Command& command, PluginMeter& meter, CommandC
 
 }  // namespace
 
+ServedDomain& PluginContext::serve(std::string_view domain) {
+    constexpr std::string_view placeholder = "{host}";
+    std::string name{domain};
+    if (const auto at = name.find(placeholder); at != std::string::npos)
+        name.replace(at, placeholder.size(), host_);
+    const auto jid = Jid::parse(name);
+    const auto refuse = [&](std::string_view why) -> ServedDomain& {
+        pluginLog.error("a plugin can't serve this domain",
+                        {{"plugin", plugin_}, {"domain", name}, {"why", why}});
+        return refused_.emplace_back();
+    };
+    if (!jid || !jid->isDomain()) return refuse("it is no valid domain");
+    if (server_.isLocal(jid->text())) return refuse("it is a virtual host");
+    for (const ServedDomain& other : services_.domains)
+        if (other.domain == jid->text()) return refuse("another plugin serves it");
+    ServedDomain& served = services_.domains.emplace_back();
+    served.domain = jid->text();
+    served.owner = plugin_;
+    return served;
+}
+
 StaticPlugin::StaticPlugin(const PluginEntry* entry) { staticPlugins().push_back(entry); }
 
 // The plugins of one host and what they have wired live and die together: who holds the services
@@ -246,16 +267,32 @@ std::shared_ptr<PluginHost::Wiring> PluginHost::make(
 
 namespace {
 
+bool isIn(const PluginLibrary& library, const void* code) {
+    const std::less<const void*> isBefore;
+    return !isBefore(code, library.codeBegin()) && isBefore(code, library.codeEnd());
+}
+
+// A session's slots that the library's plugin saves go over to the version that takes its place, as they
+// do over a restart.
+void passOn(StateSlots& slots, const PluginLibrary& library, const Services& before, const Services& after) {
+    std::vector<std::pair<std::string_view, std::string>> saved;
+    for (const SavedSlot& slot : before.savedStates)
+        if (isIn(library, reinterpret_cast<const void*>(slot.save)))
+            if (auto text = slot.save(slots)) saved.emplace_back(slot.name, std::move(*text));
+    slots.dropThoseOf(library.codeBegin(), library.codeEnd());
+    for (const auto& [name, text] : saved)
+        for (const SavedSlot& slot : after.savedStates)
+            if (slot.name == name) slot.restore(slots, text);
+}
+
 // On each shard, right after it has taken the new services of a host.
-void forgetState(Shard& shard, const std::string& host, const PluginLibrary& library) {
-    const auto forget = [&library](StateSlots& slots) {
-        slots.dropThoseOf(library.codeBegin(), library.codeEnd());
-    };
-    if (Host* found = shard.host(host)) forget(found->slots());
+void forgetState(Shard& shard, Host& host, const Services& before, const PluginLibrary& library) {
+    host.slots().dropThoseOf(library.codeBegin(), library.codeEnd());
     shard.eachAccount([&](Account& account) {
-        if (account.jid().domain() != host) return;
-        forget(account.slots());
-        for (const auto& session : account.sessions()) forget(session->slots());
+        if (&account.host() != &host) return;
+        account.slots().dropThoseOf(library.codeBegin(), library.codeEnd());
+        for (const auto& session : account.sessions())
+            passOn(session->slots(), library, before, host.services());
     });
 }
 
@@ -299,20 +336,18 @@ std::vector<PluginHost::Failure> PluginHost::wire(Server& server, const Settings
     const auto last = done ? std::shared_ptr<void>{nullptr, [done](void*) { done(); }} : nullptr;
     for (auto& [host, wiring] : wirings) {
         std::vector<std::shared_ptr<const PluginLibrary>> gone;
+        auto change = std::make_shared<ServicesChange>();
         for (const auto& [name, plugin] : before[host]) {
             const auto now = wired[host].find(name);
-            if (plugin.library &&
-                (now == wired[host].end() || now->second.library != plugin.library))
-                gone.push_back(plugin.library);
+            if (now != wired[host].end() && now->second.library == plugin.library) continue;
+            if (plugin.library) gone.push_back(plugin.library);
+            if (now != wired[host].end()) change->anew.push_back(name);
         }
-        std::function<void(Shard&)> forget;
         if (!gone.empty())
-            forget = [host = host, gone](Shard& shard) {
-                for (const auto& library : gone) forgetState(shard, host, *library);
+            change->taken = [gone](Shard& shard, Host& of, const Services& old) {
+                for (const auto& library : gone) forgetState(shard, of, old, *library);
             };
-        server.replace(
-            host, std::shared_ptr<const Services>{wiring, &wiring->services}, [last] {},
-            std::move(forget));
+        server.replace(host, std::shared_ptr<const Services>{wiring, &wiring->services}, [last] {}, change);
     }
     // Metrics of what nobody uses are not told.
     const std::lock_guard lock{mutex_};

@@ -109,7 +109,7 @@ void Account::receive(const StanzaPtr& stanza, Hold hold) {
     StanzaEdit edit{stanza};
     const auto& hook = host_.services().incoming;
     if (!hook.empty()) {
-        IncomingEvent event{*this, edit};
+        IncomingEvent event{*this, edit, hold};
         if (hook.run(event) == Verdict::Stop) {
             if (event.refusal) shard_.refuse(*edit, *event.refusal);
             return;
@@ -129,6 +129,8 @@ void Account::receiveIq(const StanzaPtr& stanza, Hold hold) {
     if (stanza->to().isBare()) {
         if (stanza->isRequest())
             dispatchIq(shard_, host_, Addressee::Account, stanza, std::move(hold));
+        else
+            Asking::answer(shard_, stanza);
         return;
     }
     Session* session = this->session(stanza->to().resource());
@@ -196,7 +198,10 @@ void Account::receiveMessage(const StanzaPtr& message, Hold hold) {
 
 // To `to`, or into the log when that is empty.
 void Account::deliver(const StanzaPtr& message, const std::vector<Session*>& to, Hold hold) {
-    if (to.empty() && message->type() == StanzaType::Error) return;
+    if (to.empty() && message->type() == StanzaType::Error) {
+        tellDelivered(message, {}, {}, 0, false);
+        return;
+    }
     const Keeping keeping = keepingOf(*message);
     if (to.empty() && !(isKept(keeping) && mayWait(*message))) {
         const bool silent = message->type() == StanzaType::Headline ||
@@ -229,17 +234,26 @@ void Account::deliver(const StanzaPtr& message, const std::vector<Session*>& to,
     }
     for (Session* session : to) session->deliver(message, insertion, session->sm() ? stamp : 0);
 
-    const auto& hook = host_.services().delivered;
-    if (!hook.empty()) {
-        DeliveredEvent event{*this, message};
-        event.insertion = insertion;
-        event.outgoing = false;
-        event.origin = nullptr;
-        event.sessions = to;
-        hook.run(event);
-    }
+    tellDelivered(message, to, insertion, stamp, false);
     if (to.empty() && reading_ == Reading::No)
         if (Session* session = readyForWaiting()) startReading(session->jid());
+}
+
+void Account::tellDelivered(const StanzaPtr& message, const std::vector<Session*>& to,
+                            std::string_view insertion, std::int64_t stamp, bool isFromLog) {
+    const auto& hook = host_.services().delivered;
+    if (hook.empty()) return;
+    DeliveredEvent event{*this, message};
+    event.insertion = insertion;
+    event.stamp = stamp;
+    event.isFromLog = isFromLog;
+    event.sessions = to;
+    hook.run(event);
+}
+
+void Account::deliverCopy(Session& session, const StanzaPtr& copy, std::int64_t stamp) {
+    const bool counts = stamp != 0 && session.sm() && pending_.gaveToo(stamp);
+    session.deliver(copy, {}, counts ? stamp : 0);
 }
 
 // Too many, or too long, for the memory: into the log behind what is read from it.

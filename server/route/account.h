@@ -52,6 +52,10 @@ public:
     // The account's own message goes out: kept in its archive, copied to its other resources.
     void sent(Session* origin, const StanzaPtr& message, const Hold& hold);
 
+    // A copy of a message for another client, which was delivered with this stamp (DeliveredEvent): when it
+    // acknowledges the copy, it has the message.
+    void deliverCopy(Session& session, const StanzaPtr& copy, std::int64_t stamp);
+
     // The log. A message that is archived gets a stanza-id; `deliverPending` sends what waits.
     std::string stanzaIdXml(const Uuid& id) const;  // <stanza-id xmlns='urn:xmpp:sid:0' …/>
     void deliverPending(Session& session);
@@ -79,8 +83,8 @@ public:
     // Contacts.
     Roster& roster() { return roster_; }
     const Roster& roster() const { return roster_; }
-    // Pushes to all interested resources (RFC 6121, 2.1.6).
-    void pushRoster(const Contact& contact, bool removed);
+    // Pushes a contact as it is now, or its removal, to all interested resources (RFC 6121, 2.1.6).
+    void pushRoster(const Jid& contact);
 
     StateSlots& slots() { return slots_; }
     template <typename T>
@@ -110,6 +114,8 @@ private:
 
     void receiveMessage(const StanzaPtr& message, Hold hold);
     void deliver(const StanzaPtr& message, const std::vector<Session*>& to, Hold hold);
+    void tellDelivered(const StanzaPtr& message, const std::vector<Session*>& to,
+                       std::string_view insertion, std::int64_t stamp, bool isFromLog);
     void receiveIq(const StanzaPtr& stanza, Hold hold);
     std::vector<Session*> targets(const Stanza& message) const;
     std::vector<Session*> mostAvailable() const;

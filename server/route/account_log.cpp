@@ -237,6 +237,7 @@ void Account::deliverWaiting(Session& session, const ArchiveEntry& entry) {
     if (entry.flags.isArchived) insertion.append(stanzaIdXml(entry.id));
     if (session.sm()) pending_.gave(stamp, 1, entry.flags.isArchived);
     session.deliver(message, insertion, session.sm() ? stamp : 0);
+    tellDelivered(message, {&session}, insertion, stamp, true);
 }
 
 // ---- what clients have

@@ -1,6 +1,7 @@
 // The places where plugins take part: typed events, run in a fixed order of phases.
 #pragma once
 
+#include "core/hold.h"
 #include "core/log.h"
 #include "core/stanza.h"
 #include "route/plugin_meter.h"
@@ -17,7 +18,10 @@
 namespace epode {
 
 class Account;
+class Host;
 class Session;
+class Shard;
+class SqlConnection;
 class StreamFacts;
 
 // Handlers of one event run by phase, within a phase in the order in which plugins were loaded.
@@ -69,7 +73,8 @@ struct OutgoingEvent : Event {
 struct IncomingEvent : Event {
     Account& account;
     StanzaEdit& stanza;
-    IncomingEvent(Account& a, StanzaEdit& e) : account{a}, stanza{e} {}
+    const Hold& hold;  // who deals with the stanza later keeps a copy
+    IncomingEvent(Account& a, StanzaEdit& e, const Hold& h) : account{a}, stanza{e}, hold{h} {}
 };
 
 // Shall this message be kept in the account's archive? What a hook puts into `keep` wins over the
@@ -82,13 +87,16 @@ struct ArchiveEvent : Event {
     ArchiveEvent(Account& a, const Stanza& m, bool o) : account{a}, message{m}, outgoing{o} {}
 };
 
-// A message was delivered by the rules of RFC 6121 (to `sessions`, or to nobody: it waits in the log).
+// A message was delivered by the rules of RFC 6121 (to `sessions`, or to nobody: it waits in the log,
+// and comes once more when a client takes it from there), or the account itself has sent it.
 struct DeliveredEvent : Event {
     Account& account;
     const StanzaPtr& message;
-    std::string_view insertion;  // the XML that goes along: the stanza-id
-    bool outgoing;               // sent by the account itself, for copies to its other resources
-    Session* origin;             // who sent it, of the account's own sessions
+    std::string_view insertion;     // the XML that goes along: the stanza-id, the delay
+    std::int64_t stamp = 0;         // for Account::deliverCopy; with `isFromLog` when it has come
+    bool isFromLog = false;         // it has waited for the client that takes it now
+    bool outgoing = false;          // sent by the account itself, for copies to its other resources
+    Session* origin = nullptr;      // who sent it, of the account's own sessions
     std::vector<Session*> sessions;
     DeliveredEvent(Account& a, const StanzaPtr& m) : account{a}, message{m} {}
 };
@@ -102,6 +110,18 @@ struct SessionOutputEvent : Event {
     std::int64_t stamp;
     SessionOutputEvent(Session& s, const StanzaPtr& p, std::string_view i, std::int64_t t = 0)
         : session{s}, stanza{p}, insertion{i}, stamp{t} {}
+};
+
+// What is held back for a session has to be written now (Session::write): it belongs to the session,
+// whose queue is saved, waits for the client, or goes back to the account.
+struct ReleaseEvent : Event {
+    enum class Reason : std::uint8_t {
+        Detached,  // its connection is lost or closed, or it ends; a client that resumes it begins anew
+        Rewired,   // plugins change: who holds things back may not be there any more
+    };
+    Session& session;
+    Reason reason;
+    ReleaseEvent(Session& s, Reason r) : session{s}, reason{r} {}
 };
 
 // A session was bound, became available for the first time, was resumed, or has ended for good.
@@ -126,11 +146,65 @@ struct AccountEvent : Event {
     explicit AccountEvent(Jid a) : account{std::move(a)} {}
 };
 
+// Something that the server is about to say for an account by itself: its presence to a contact, a
+// notification. Stop keeps it back. Ask with mayReach (route/reach.h).
+struct ReachEvent : Event {
+    Account& account;
+    const Jid& to;
+    ReachEvent(Account& a, const Jid& t) : account{a}, to{t} {}
+};
+
+// A client has blocked an address (XEP-0191): that is stored and in force. `item` is what the client
+// has said of it, with whatever goes along.
+struct BlockedEvent : Event {
+    Account& account;
+    const Jid& blocked;
+    const Element& item;
+    BlockedEvent(Account& a, const Jid& b, const Element& i) : account{a}, blocked{b}, item{i} {}
+};
+
+// A message or presence that is addressed to the host itself. Who takes it says Stop.
+struct HostEvent : Event {
+    Host& host;
+    Shard& shard;
+    const StanzaPtr& stanza;
+    const Hold& hold;
+    HostEvent(Host& h, Shard& s, const StanzaPtr& p, const Hold& o)
+        : host{h}, shard{s}, stanza{p}, hold{o} {}
+};
+
+// Somebody asks for the form of registration (XEP-0077), or sends it in: then `account` is what he
+// wants to be called. Stop with a refusal ends it.
+struct RegistrationEvent : Event {
+    const StreamFacts& stream;
+    const Jid* account;     // null for the form
+    bool isAllowed;         // at first: whether everybody may
+    bool isInvited = false;  // somebody vouches for him: the limits for strangers do not hold
+    std::string username{};  // the name that he has to take, when there is one
+    // In the transaction that makes the account: why it is not made after all.
+    using Condition = std::function<std::optional<StanzaError>(SqlConnection&)>;
+    std::vector<Condition> conditions{};
+    std::vector<std::function<void(const Jid&)>> done{};  // the account exists
+    RegistrationEvent(const StreamFacts& s, const Jid* a, bool allowed)
+        : stream{s}, account{a}, isAllowed{allowed} {}
+};
+
 // The features of a stream are about to be sent.
 struct FeaturesEvent : Event {
     const StreamFacts& stream;
     Element& features;
     FeaturesEvent(const StreamFacts& s, Element& f) : stream{s}, features{f} {}
+};
+
+// The offer of SASL2 (XEP-0388, 2.1) is about to be sent; see route/login.h. `authentication` is the
+// whole, `inlined` what can be asked for along with the login.
+struct LoginFeaturesEvent : Event {
+    const StreamFacts& stream;
+    const std::vector<std::string>& bindingTypes;  // of channel binding, on this connection
+    Element& authentication;
+    Element& inlined;
+    LoginFeaturesEvent(const StreamFacts& s, const std::vector<std::string>& b, Element& a, Element& i)
+        : stream{s}, bindingTypes{b}, authentication{a}, inlined{i} {}
 };
 
 template <typename E>

@@ -4,11 +4,17 @@
 #include "core/option.h"
 #include "core/task.h"
 #include "route/background.h"
+#include "route/disco_entry.h"
 #include "route/hooks.h"
 #include "route/iq.h"
+#include "route/login.h"
+#include "route/pep.h"
+#include "route/served_domain.h"
 #include "route/session_options.h"
 #include "route/state_slots.h"
+#include "store/account_store.h"
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -18,27 +24,19 @@
 
 namespace epode {
 
-// Service discovery (XEP-0030): what host and accounts tell about themselves.
-struct DiscoIdentity {
-    std::string category;
-    std::string type;
-    std::string name;
-};
-struct DiscoItem {
-    std::string jid;
-    std::string node;
-    std::string name;
-};
-struct DiscoEntry {
-    std::vector<DiscoIdentity> identities;
-    std::vector<std::string> features;
-    std::vector<DiscoItem> items;
-    // Data forms (XEP-0128): appends <x xmlns='jabber:x:data'/> to the answer.
-    std::vector<std::function<void(Element& query)>> extensions;
-};
-
 // A request on a stream that nobody has logged in on (in-band registration).
 using StreamIqHandler = std::function<Task<Reply>(const StreamFacts&, StanzaPtr)>;
+
+// What a plugin has to know of an account before its first stanza. `read` runs on a thread of the
+// database, in the same trip that reads the account; what it returns (or nothing) is called with the
+// account on its shard, before anything else is.
+using AccountSetup = UniqueFunction<void(Account&)>;
+struct AccountReader {
+    std::string owner;  // the plugin's name
+    std::function<AccountSetup(SqlConnection&, AccountId)> read;
+};
+// An element of a session's stream that is no stanza, such as <active/> of XEP-0352.
+using StreamElementHandler = std::function<void(Session&, const Element&)>;
 
 // All that plugins have wired into one host. Built when plugins are loaded, then immutable and shared
 // by the shards; a change makes a new one.
@@ -48,6 +46,7 @@ struct Services {
     Hook<ArchiveEvent> archive;
     Hook<DeliveredEvent> delivered;
     Hook<SessionOutputEvent> sessionOutput;
+    Hook<ReleaseEvent> releaseOutput;
     Hook<SessionEvent> sessionBound;
     Hook<SessionEvent> sessionAvailable;  // its first available presence
     Hook<SessionEvent> sessionResumed;
@@ -56,11 +55,38 @@ struct Services {
     Hook<AccountEvent> accountCreated;
     Hook<AccountEvent> accountRemoved;
     Hook<FeaturesEvent> features;
+    Hook<ReachEvent> reaches;
+    Hook<BlockedEvent> blocked;
+    Hook<HostEvent> toHost;
+    Hook<RegistrationEvent> registering;
+    std::vector<AccountReader> accountReaders;
+    // While a client logs in; see route/login.h.
+    Hook<LoginFeaturesEvent> loginFeatures;
+    std::map<std::string, LoginMethod, std::less<>> loginMethods;  // by name of the mechanism
+    std::vector<LoginTaskMaker> loginTasks;
+    std::vector<LoginHandler> logins;
+    std::vector<LoginHandler> bindings;
+    std::vector<InlineFeature> inlines;
+    Hook<PepEvent> pepChanged;
+    Pep* pep = nullptr;  // of the plugin that serves it
     IqTable iqs;
     std::map<std::pair<std::string, std::string>, StreamIqHandler> streamIqs;  // (name, ns)
+    std::map<std::pair<std::string, std::string>, StreamElementHandler> streamElements;  // (name, ns)
+    std::vector<SavedSlot> savedStates;  // of sessions that wait for a restart
     DiscoEntry hostDisco;
     DiscoEntry accountDisco;
+    std::deque<ServedDomain> domains;  // references to them stay valid while plugins are wired
     std::vector<BackgroundWork> background;
+};
+
+class Shard;
+
+// What else happens when a host gets other services: for plugins that were replaced by another version.
+struct ServicesChange {
+    // Those plugins' names: accounts in memory are read for them anew.
+    std::vector<std::string> anew;
+    // On each shard, right after it has taken the new services.
+    std::function<void(Shard&, Host&, const Services& before)> taken;
 };
 
 // A virtual host as one shard sees it: replaced parts come by post, so that reading needs no lock.
@@ -87,6 +113,14 @@ public:
     T& state() {
         return slots_.get<T>();
     }
+    void replace(std::shared_ptr<const Services> services) {
+        readers_ = services;
+        services_ = std::move(services);
+    }
+    // Whose readers an account is loaded with: those of the services in force, or of those that
+    // will be when the accounts in memory have been read for them.
+    const std::shared_ptr<const Services>& readers() const { return readers_; }
+    void setReaders(std::shared_ptr<const Services> services) { readers_ = std::move(services); }
     // The background work of the services in force; the first shard's host alone does it.
     void startBackground(Executor& executor) { background_.start(executor, services_); }
 
@@ -96,6 +130,7 @@ private:
     SettingsPtr settings_;
     SessionLimits limits_;
     std::shared_ptr<const Services> services_;
+    std::shared_ptr<const Services> readers_;
     Background background_;
     StateSlots slots_;
 };

@@ -55,7 +55,7 @@ MutableStanzaPtr Reply::answer(const Stanza& request) const {
 }
 
 Jid Iq::owner() const {
-    if (addressee_ == Addressee::Host) return {};
+    if (addressee_ != Addressee::Account) return {};
     return to().empty() ? from().bare() : to().bare();
 }
 
@@ -65,7 +65,7 @@ bool Iq::isToOwnAccount() const {
 }
 
 Account* Iq::account() const {
-    if (addressee_ == Addressee::Host) return nullptr;
+    if (addressee_ != Addressee::Account) return nullptr;
     return shard_.loaded(to().empty() ? from().bareText() : to().bareText());
 }
 
@@ -97,16 +97,34 @@ const IqTable::Entry* IqTable::find(StanzaType type, std::string_view name, std:
     return found == entries_.end() ? nullptr : &found->second;
 }
 
+void receiveServed(ServedStanza stanza) {
+    const auto services = stanza.host.sharedServices();  // they live until the call returns
+    Shard& shard = stanza.shard;
+    const StanzaPtr kept = stanza.stanza;
+    try {
+        stanza.domain.receive(std::move(stanza));
+    } catch (...) {
+        shard.refuse(*kept, refusalFor(std::current_exception(), kept->to().domain()));
+    }
+}
+
 void dispatchIq(Shard& shard, Host& host, Addressee addressee, const StanzaPtr& stanza,
-                Hold hold) {
+                Hold hold, const ServedDomain* domain) {
     const Element* payload = stanza->payload();
     if (!payload || hasFurtherElement(*payload)) {
         shard.refuse(*stanza, {Condition::BadRequest, "A request has exactly one child element."});
         return;
     }
-    const auto* entry =
-        host.services().iqs.find(stanza->type(), payload->name(), payload->ns(), addressee);
+    const IqTable::Entry* entry = nullptr;
+    if (domain)
+        entry = domain->iqs.find(stanza->type(), payload->name(), payload->ns(), addressee);
+    if (!entry)
+        entry = host.services().iqs.find(stanza->type(), payload->name(), payload->ns(), addressee);
     if (!entry) {
+        if (domain && domain->receive) {
+            receiveServed({stanza, std::move(hold), *domain, host, shard});
+            return;
+        }
         shard.refuse(*stanza, unserved());
         return;
     }
@@ -120,8 +138,8 @@ void dispatchIq(Shard& shard, Host& host, Addressee addressee, const StanzaPtr& 
         Call(Iq request, std::shared_ptr<const Services> shared, const IqTable::Entry* served, Hold held)
             : iq{std::move(request)}, services{std::move(shared)}, entry{served}, hold{std::move(held)} {}
     };
-    auto call = std::make_shared<Call>(Iq{stanza, addressee, host, shard}, host.sharedServices(), entry,
-                                       std::move(hold));
+    auto call = std::make_shared<Call>(Iq{stanza, addressee, host, shard, domain}, host.sharedServices(),
+                                       entry, std::move(hold));
     Task<Reply> task;
     try {
         task = entry->handler(call->iq);

@@ -20,9 +20,11 @@ class Account;
 class Host;
 class Session;
 class Shard;
+struct ServedDomain;
 
-// Whom a request is addressed to: an account (no `to`, or a bare address) or the host itself.
-enum class Addressee : std::uint8_t { Account, Host };
+// Whom a request is addressed to: an account (no `to`, or a bare address), the host itself, a domain
+// that a plugin serves, or a bare address below such a domain (a room).
+enum class Addressee : std::uint8_t { Account, Host, Domain, Below };
 
 // What a handler answers: a payload, an empty result, or a refusal.
 class Reply {
@@ -50,8 +52,13 @@ private:
 // are looked up at each call, because they may be gone after a `co_await`.
 class Iq {
 public:
-    Iq(StanzaPtr stanza, Addressee addressee, Host& host, Shard& shard)
-        : stanza_{std::move(stanza)}, addressee_{addressee}, host_{host}, shard_{shard} {}
+    Iq(StanzaPtr stanza, Addressee addressee, Host& host, Shard& shard,
+       const ServedDomain* domain = nullptr)
+        : stanza_{std::move(stanza)},
+          addressee_{addressee},
+          host_{host},
+          shard_{shard},
+          domain_{domain} {}
 
     const Stanza& stanza() const { return *stanza_; }
     const StanzaPtr& share() const { return stanza_; }
@@ -63,10 +70,13 @@ public:
 
     Host& host() const { return host_; }
     Shard& shard() const { return shard_; }
-    // The account that it is addressed to; for a host, an empty address.
+    // The account that it is addressed to; for a host or a served domain, an empty address.
     Jid owner() const;
     bool isToOwnAccount() const;  // the sender asks his own account
     bool isToHost() const { return addressee_ == Addressee::Host; }
+    Addressee addressee() const { return addressee_; }
+    // The served domain that it is addressed to, or to something below it; else null.
+    const ServedDomain* domain() const { return domain_; }
     // The addressed account. It is loaded when the handler starts if there is one: null for strangers
     // who ask an address that nobody has, and who must not find out.
     Account* account() const;
@@ -77,6 +87,7 @@ private:
     Addressee addressee_;
     Host& host_;
     Shard& shard_;
+    const ServedDomain* domain_;
 };
 
 using IqHandler = std::function<Task<Reply>(const Iq&)>;

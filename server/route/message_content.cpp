@@ -60,32 +60,36 @@ bool isOneOf(const std::array<Payload, Size>& payloads, const Element& child) {
 
 }  // namespace
 
+bool isConversation(const Element& child) {
+    return isOneOf(conversation, child) ||
+           (child.is("x", ns::mucUser) && child.child("invite", ns::mucUser));
+}
+
 Keeping keepingOf(const Stanza& message) {
     if (message.type() != StanzaType::Chat && message.type() != StanzaType::Normal)
         return Keeping::Nothing;
-    bool isConversation = false;
+    bool isPart = false;
     bool hasContent = false;
     bool isForbidden = false;
     bool isTemporary = false;
     for (const Element& child : message.root().children()) {
         if (child.ns() == ns::client) {
             // A normal message may be its subject alone, as a letter may.
-            isConversation = isConversation || child.name() == "body" || child.name() == "subject";
+            isPart = isPart || child.name() == "body" || child.name() == "subject";
         } else if (child.ns() == ns::hints) {
-            isConversation = isConversation || child.name() == "store";
+            isPart = isPart || child.name() == "store";
             isForbidden = isForbidden || child.name() == "no-store";
             isTemporary = isTemporary || child.name() == "no-permanent-store";
-        } else if (isOneOf(conversation, child) ||
-                   (child.is("x", ns::mucUser) && child.child("invite", ns::mucUser))) {
-            isConversation = true;
+        } else if (isConversation(child)) {
+            isPart = true;
         } else if (!isOneOf(ofTheMoment, child)) {
             // Nobody knows what it is worth to those who understand it: it is not lost.
             hasContent = true;
         }
     }
-    if (!isConversation && !hasContent) return Keeping::Nothing;
+    if (!isPart && !hasContent) return Keeping::Nothing;
     if (isForbidden) return Keeping::Refused;
-    return isConversation && !isTemporary ? Keeping::Message : Keeping::UntilDelivered;
+    return isPart && !isTemporary ? Keeping::Message : Keeping::UntilDelivered;
 }
 
 }  // namespace epode

@@ -14,6 +14,10 @@ enum class Keeping : std::uint8_t {
 
 Keeping keepingOf(const Stanza& message);
 
+// Whether a child of a message, other than its body, makes it a part of a conversation by itself:
+// receipts, reactions, encrypted content, calls, invitations.
+bool isConversation(const Element& child);
+
 // Whether it may be stored for delivery.
 inline bool isKept(Keeping keeping) {
     return keeping == Keeping::UntilDelivered || keeping == Keeping::Message;

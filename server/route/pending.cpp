@@ -17,6 +17,13 @@ void Pending::gave(std::int64_t stamp, int clients, bool isArchived) {
     out.isArchived = isArchived;
 }
 
+bool Pending::gaveToo(std::int64_t stamp) {
+    const auto found = out_.find(stamp);
+    if (found == out_.end()) return false;
+    ++found->second.clients;
+    return true;
+}
+
 void Pending::keep(std::int64_t stamp, bool isArchived) {
     last_ = std::max(last_, stamp);
     waiting_[stamp] = {isArchived, readings_};

@@ -28,6 +28,9 @@ public:
     // A message was given to `clients` clients that will acknowledge it, in addition to those that
     // have it already.
     void gave(std::int64_t stamp, int clients, bool isArchived);
+    // The same for one client more. False when none of those to whom it was given can acknowledge it,
+    // or one has done so: then this client is not asked either.
+    bool gaveToo(std::int64_t stamp);
     // A message is in the log for a client to come.
     void keep(std::int64_t stamp, bool isArchived);
     // A message has got its place in the log and needs no delivery any more.

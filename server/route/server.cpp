@@ -53,13 +53,33 @@ Server::~Server() = default;
 void Server::route(StanzaPtr stanza, Hold hold) {
     const Jid& to = stanza->to();
     if (!isLocal(to.domain())) {
-        if (elsewhere_ && elsewhere_->route(stanza, hold, here())) return;
-        here().refuse(*stanza, {Condition::RemoteServerNotFound,
-                                "No server was found for the domain " + std::string{to.domain()} + "."});
+        routeBeyondHosts(std::move(stanza), std::move(hold));
         return;
     }
     // A host is everywhere; an account is on its shard.
     Shard& shard = to.hasLocal() ? shardOf(to.bareText()) : here();
+    give(shard, std::move(stanza), std::move(hold));
+}
+
+// To what a plugin serves, or to another server.
+void Server::routeBeyondHosts(StanzaPtr stanza, Hold hold) {
+    Shard& here = this->here();
+    const Jid& to = stanza->to();
+    if (const auto* served = here.served(to.domain())) {
+        std::string place;
+        if (!to.hasLocal() && served->domain->placeOf) place = served->domain->placeOf(*stanza);
+        Shard& shard = to.hasLocal()   ? shardOf(to.bareText())
+                       : place.empty() ? here
+                                       : shardOf(place);
+        give(shard, std::move(stanza), std::move(hold));
+        return;
+    }
+    if (elsewhere_ && elsewhere_->route(stanza, hold, here)) return;
+    here.refuse(*stanza, {Condition::RemoteServerNotFound,
+                          "No server was found for the domain " + std::string{to.domain()} + "."});
+}
+
+void Server::give(Shard& shard, StanzaPtr stanza, Hold hold) {
     if (shard.executor().isCurrent()) {
         shard.receive(std::move(stanza), std::move(hold));
         return;
@@ -110,16 +130,23 @@ void Server::replace(SettingsPtr settings) {
 }
 
 void Server::replace(const std::string& host, std::shared_ptr<const Services> services,
-                     UniqueFunction<void()> done, std::function<void(Shard&)> onEach) {
+                     UniqueFunction<void()> done, std::shared_ptr<const ServicesChange> change) {
     const auto all = whenAllDone(shards_.front()->executor(), std::move(done));
     for (auto& shard : shards_)
-        shard->executor().post([&shard = *shard, host, services, all, onEach] {
+        shard->executor().post([&shard = *shard, host, services, all, change] {
             Host* found = shard.host(host);
-            if (!found) return;
-            found->replace(services);
-            if (onEach) onEach(shard);
-            if (shard.number() == 0) found->startBackground(shard.executor());
+            if (found) shard.replace(*found, services, all, change);
         });
+}
+
+// What the plugins that go hold back for sessions: those that come don't know of it.
+void Shard::releaseHeld(Host& host) {
+    if (host.services().releaseOutput.empty()) return;
+    eachAccount([&host](Account& account) {
+        if (&account.host() != &host) return;
+        for (const auto& session : account.sessions())
+            session->release(ReleaseEvent::Reason::Rewired);
+    });
 }
 
 // In three steps, each on all shards before the next: no client says anything more; what clients have
@@ -205,33 +232,55 @@ void Shard::saveSessions(ServerSaved& saved) {
     std::move(mine.begin(), mine.end(), std::back_inserter(saved.sessions));
 }
 
+// Those that have expired while the server was down come second: their contacts are told by then.
 void Server::restore(UniqueFunction<void()> done) {
     Executor& executor = shards_.front()->executor();
     const auto all = whenAllDone(executor, std::move(done));
     executor.post([this, all, &executor] {
-        start(stores_->sessions.takeAll(executor.wallNow()),
-              [this, all](std::optional<std::vector<SavedSession>> sessions, std::exception_ptr failure) {
+        start(stores_->sessions.takeAll(),
+              [this, all, &executor](std::optional<std::vector<SavedSession>> sessions,
+                                     std::exception_ptr failure) {
                   if (failure) {
                       routeLog.error("saved sessions could not be read");
                       return;
                   }
-                  for (auto& saved : *sessions) restore(std::move(saved), all);
+                  const auto expired =
+                      std::partition(sessions->begin(), sessions->end(),
+                                     [now = executor.wallNow()](const SavedSession& session) {
+                                         return session.expires > now;
+                                     });
+                  std::vector<SavedSession> ended{std::make_move_iterator(expired),
+                                                  std::make_move_iterator(sessions->end())};
+                  sessions->erase(expired, sessions->end());
+                  restore(std::move(*sessions),
+                          whenAllDone(executor, [this, all, ended = std::move(ended)]() mutable {
+                              restore(std::move(ended), all);
+                          }));
               });
     });
 }
 
-void Server::restore(SavedSession saved, std::shared_ptr<void> all) {
-    const auto jid = Jid::parse(saved.jid);
-    if (!jid) return;
-    Shard& shard = shardOf(jid->text());
-    shard.executor().post([&shard, jid = *jid, saved = std::move(saved), all]() mutable {
-        shard.withAccount(
-            jid,
-            [saved = std::move(saved), all](Account* account) {
-                if (account) restoreSnapshot(*account, saved.resource, saved.id, saved.state);
-            },
-            [all] {});
-    });
+void Server::restore(std::vector<SavedSession> sessions, std::shared_ptr<void> all) {
+    for (SavedSession& saved : sessions) {
+        const auto jid = Jid::parse(saved.jid);
+        if (!jid) continue;
+        Shard& shard = shardOf(jid->text());
+        shard.executor().post([&shard, jid = *jid, saved = std::move(saved), all]() mutable {
+            shard.withAccount(
+                jid,
+                [saved = std::move(saved), all, &shard](Account* account) {
+                    Session* session =
+                        account ? restoreSnapshot(*account, saved.resource, saved.id, saved.state)
+                                : nullptr;
+                    if (!session) return;
+                    if (saved.expires > shard.executor().wallNow())
+                        session->detach(false);  // it begins to wait for its client
+                    else
+                        session->end({});
+                },
+                [all] {});
+        });
+    }
 }
 
 }  // namespace epode

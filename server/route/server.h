@@ -64,21 +64,25 @@ public:
 
     // To every shard; each takes the new value in one of its turns.
     void replace(SettingsPtr settings);
-    // `onEach` runs on each shard right after it has taken them; `done` on shard 0 after all have.
+    // `done` runs on shard 0 when all shards have taken them.
     void replace(const std::string& host, std::shared_ptr<const Services> services,
-                 UniqueFunction<void()> done = {}, std::function<void(Shard&)> onEach = {});
+                 UniqueFunction<void()> done = {},
+                 std::shared_ptr<const ServicesChange> change = {});
 
     // For an orderly stop: ends the streams of all sessions with system-shutdown, lets what they
     // have sent come to its end, saves resumable sessions and writes positions. `done` runs on
     // shard 0 when all of it is stored. New sessions are refused from now on.
     void shutdown(UniqueFunction<void()> done);
-    // Brings back what a shutdown has saved. Before the first connection. `done` runs on shard 0.
+    // Brings back what a shutdown has saved, and ends what has expired since. Before the first connection.
+    // `done` runs on shard 0.
     void restore(UniqueFunction<void()> done);
     bool isStopping() const { return stopping_; }
 
 private:
     friend class Shard;
-    void restore(SavedSession saved, std::shared_ptr<void> all);
+    void restore(std::vector<SavedSession> sessions, std::shared_ptr<void> all);
+    void routeBeyondHosts(StanzaPtr stanza, Hold hold);
+    static void give(Shard& shard, StanzaPtr stanza, Hold hold);
 
     Database& database_;
     WorkerPool& workers_;

@@ -103,7 +103,10 @@ void Session::receiveIq(const StanzaPtr& stanza, Hold hold) {
         return;
     }
     // RFC 6120, 10.3.3: the server answers on behalf of the account.
-    if (stanza->isRequest()) dispatchIq(shard(), host(), Addressee::Account, stanza, std::move(hold));
+    if (stanza->isRequest())
+        dispatchIq(shard(), host(), Addressee::Account, stanza, std::move(hold));
+    else
+        Asking::answer(shard(), stanza);
 }
 
 // ---- to the client
@@ -178,8 +181,16 @@ void Session::endOutletSoon() {
 
 // ---- the connection
 
+void Session::release(ReleaseEvent::Reason reason) {
+    const auto& hook = host().services().releaseOutput;
+    if (hook.empty()) return;
+    ReleaseEvent event{*this, reason};
+    hook.run(event);
+}
+
 void Session::detach(bool cleanly) {
     outlet_ = nullptr;
+    release(ReleaseEvent::Reason::Detached);
     if (sm_) sm_->connectionLost();
     const auto wait = host().limits().smResumeTimeout;
     if (cleanly || !sm_ || !sm_->isResumable() || wait.count() == 0) {
@@ -197,6 +208,7 @@ void Session::detach(bool cleanly) {
 void Session::end(const StreamError& error) {
     ending_ = true;
     if (Outlet* outlet = std::exchange(outlet_, nullptr)) outlet->end(error);
+    release(ReleaseEvent::Reason::Detached);
     PresenceRules{account_}.ended(*this);
     const auto& hook = host().services().sessionEnded;
     if (!hook.empty()) {

@@ -61,6 +61,8 @@ public:
         outlet_ = &outlet;
         isOutletEnding_ = false;
     }
+    // What plugins hold back for it is written, to the client or into the queue.
+    void release(ReleaseEvent::Reason reason);
     // The connection is gone. A resumable session waits for its client, any other ends.
     void detach(bool cleanly);
     // Ends the session for good: unavailable presence, hooks, unacknowledged messages go back.

@@ -1,7 +1,10 @@
 #include "route/session_snapshot.h"
 
+#include "core/base64.h"
+#include "core/log.h"
 #include "core/xml_stream.h"
 #include "route/account.h"
+#include "route/host.h"
 #include "route/session.h"
 #include "route/shard.h"
 
@@ -37,9 +40,25 @@ MutableStanzaPtr readStanza(const Element& wrapper) {
     return problem == Stanza::Problem::None ? std::move(stanza) : MutableStanzaPtr{};
 }
 
+// What plugins keep with the session. A state that no plugin knows any more is dropped.
+void restoreState(Session& session, const Element& state) {
+    const std::string_view name = state.get("name");
+    const auto text = decodeBase64(state.text());
+    if (!text) return;
+    for (const SavedSlot& slot : session.host().services().savedStates) {
+        if (slot.name != name) continue;
+        try {
+            slot.restore(session.slots(), *text);
+        } catch (const std::exception& failure) {
+            Log{"route"}.warning("a plugin could not restore its state of a session",
+                                 {{"state", name}, {"failure", failure.what()}});
+        }
+    }
+}
+
 }  // namespace
 
-std::string writeSnapshot(const Session& session) {
+std::string writeSnapshot(Session& session) {
     const StreamManagement& sm = *session.sm();
     std::string xml{"<session xmlns='"};
     xml.append(snapshotNs);
@@ -63,16 +82,23 @@ std::string writeSnapshot(const Session& session) {
         entry.stanza->write(xml, {}, nullptr, entry.insertion);
         xml.append("</queued>");
     }
+    for (const SavedSlot& slot : session.host().services().savedStates) {
+        const auto state = slot.save(session.slots());
+        if (!state) continue;
+        xml.append("<state name='");
+        escapeAttribute(xml, slot.name);
+        xml.append("'>").append(encodeBase64(*state)).append("</state>");
+    }
     xml.append("</session>");
     return xml;
 }
 
-void restoreSnapshot(Account& account, std::string_view resource, std::string_view smId,
-                     std::string_view snapshot) {
+Session* restoreSnapshot(Account& account, std::string_view resource, std::string_view smId,
+                         std::string_view snapshot) {
     const auto full = account.jid().withResource(resource);
     XmlParserPool pool;
     const ParsedElement parsed = parseElement(pool, snapshotLimits(), snapshot);
-    if (!full || account.session(full->resource()) || !parsed.document) return;
+    if (!full || account.session(full->resource()) || !parsed.document) return nullptr;
     const Element& root = *parsed.document;
 
     Session& session = account.bind(*full);
@@ -93,9 +119,11 @@ void restoreSnapshot(Account& account, std::string_view resource, std::string_vi
             const auto stamp = number<std::int64_t>(child, "stamp");
             if (stamp != 0) account.noteOut(stamp);
             sm.push({std::move(stanza), {}, stamp});
+        } else if (child.name() == "state") {
+            restoreState(session, child);
         }
     }
-    session.detach(false);  // it was attached to nothing: it begins to wait for its client
+    return &session;
 }
 
 }  // namespace epode

@@ -10,11 +10,11 @@ class Account;
 class Session;
 
 // Of a session with stream management.
-std::string writeSnapshot(const Session& session);
+std::string writeSnapshot(Session& session);
 
-// Makes the session again: it waits for its client like one that has lost its connection. Does nothing
+// Makes the session again, as it was when its connection was lost: the caller detaches or ends it. Null
 // when the text is none, or the resource is taken.
-void restoreSnapshot(Account& account, std::string_view resource, std::string_view smId,
-                     std::string_view snapshot);
+Session* restoreSnapshot(Account& account, std::string_view resource, std::string_view smId,
+                         std::string_view snapshot);
 
 }  // namespace epode

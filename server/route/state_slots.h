@@ -3,6 +3,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -49,5 +52,24 @@ private:
     using Holder = std::unique_ptr<void, void (*)(void*)>;
     std::vector<std::pair<const void*, Holder>> slots_;
 };
+
+// How the slot of one type is kept over a restart of the server, by a name that stays the same.
+struct SavedSlot {
+    std::string name;
+    std::optional<std::string> (*save)(const StateSlots& slots);  // nothing when there is no such slot
+    void (*restore)(StateSlots& slots, std::string_view text);
+};
+
+// Of a type that has `std::string save() const` and `static T restore(std::string_view)`.
+template <typename T>
+SavedSlot savedSlot(std::string name) {
+    return {std::move(name),
+            [](const StateSlots& slots) -> std::optional<std::string> {
+                const T* state = slots.find<T>();
+                if (!state) return std::nullopt;
+                return state->save();
+            },
+            [](StateSlots& slots, std::string_view text) { slots.get<T>() = T::restore(text); }};
+}
 
 }  // namespace epode

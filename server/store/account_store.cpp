@@ -134,8 +134,10 @@ Task<std::vector<AccountRows>> AccountStore::rows(AccountId account) {
 }
 
 Task<std::optional<AccountId>> AccountStore::create(std::string jid, std::vector<StoredKeys> keys,
-                                                    WallTime now) {
-    auto work = [jid = std::move(jid), keys = std::move(keys), now](SqlConnection& connection) {
+                                                    WallTime now, Also also) {
+    struct Refused {};  // thrown, so that what was done before is undone
+    auto work = [jid = std::move(jid), keys = std::move(keys), now,
+                 also = std::move(also)](SqlConnection& connection) {
         std::optional<AccountId> made;
         connection.run(
             "INSERT INTO account(jid, domain, is_disabled, created_at) VALUES(?1, ?2, 0, ?3) "
@@ -143,18 +145,37 @@ Task<std::optional<AccountId>> AccountStore::create(std::string jid, std::vector
             {jid, domainOf(jid), toMilliseconds(now)},
             [&](const SqlRow& row) { made = row.integer(0); });
         if (made) insertKeys(connection, *made, keys);
+        if (made && also && !also(connection)) throw Refused{};
         return made;
     };
-    return database_.write(std::move(work));
+    auto write = database_.write(std::move(work));
+    try {
+        auto made = co_await write;
+        co_return made;
+    } catch (const Refused&) {
+        co_return std::nullopt;
+    }
 }
 
 Task<bool> AccountStore::setCredentials(std::string jid, std::vector<StoredKeys> keys) {
-    auto work = [jid = std::move(jid), keys = std::move(keys)](SqlConnection& connection) {
+    auto work = [this, jid = std::move(jid), keys = std::move(keys)](SqlConnection& connection) {
         const auto account = findAccount(connection, jid);
         if (!account) return false;
         connection.run("DELETE FROM credential WHERE account = ?1", {*account});
         insertKeys(connection, *account, keys);
+        for (const auto& rule : passwordRules_) connection.run(rule, {*account});
         return true;
+    };
+    return database_.write(std::move(work));
+}
+
+Task<void> AccountStore::addCredentials(AccountId account, StoredKeys keys) {
+    auto work = [account, keys = std::move(keys)](SqlConnection& connection) {
+        connection.run(
+            "INSERT INTO credential SELECT id, ?2, ?3, ?4, ?5, ?6 FROM account WHERE id = ?1 "
+            "ON CONFLICT DO NOTHING",
+            {account, keys.hash, Blob{keys.salt}, keys.iterations, Blob{keys.storedKey},
+             Blob{keys.serverKey}});
     };
     return database_.write(std::move(work));
 }

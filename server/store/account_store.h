@@ -8,6 +8,7 @@
 #include "store/database.h"
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -68,11 +69,16 @@ public:
 
     static std::span<const Migration> migrations();
 
-    // Makes an account; nothing when the address is taken.
+    // Makes an account; nothing when the address is taken. `also` runs in the same transaction; when
+    // it returns false, nothing has happened and nothing is returned.
+    using Also = std::function<bool(SqlConnection&)>;
     Task<std::optional<AccountId>> create(std::string jid, std::vector<StoredKeys> keys,
-                                          WallTime now);
-    // Replaces all keys. False when there is no such account.
+                                          WallTime now, Also also = {});
+    // Replaces all keys, and applies the rules of `addPasswordRule` along with it. False when there is
+    // no such account.
     Task<bool> setCredentials(std::string jid, std::vector<StoredKeys> keys);
+    // Keys of the password that the account has, for a hash it had none for.
+    Task<void> addCredentials(AccountId account, StoredKeys keys);
     Task<std::optional<AccountCredentials>> credentials(std::string jid);
     Task<std::optional<AccountId>> find(std::string jid);
     Task<std::optional<AccountSummary>> summary(std::string jid);
@@ -93,6 +99,9 @@ public:
     Task<std::vector<AccountRows>> rows(AccountId account);
     // From any thread; again does nothing. Removals that begin later know the table.
     void addTable(AccountTable table);
+    // A statement with the account's number as ?1 that belongs to each change of a password: what was
+    // granted by the old one ends with it. Before the first change.
+    void addPasswordRule(std::string_view sql) { passwordRules_.emplace_back(sql); }
 
     // At most `most` accounts of a domain (empty: of all), after the address `after`, by address.
     Task<std::vector<AccountSummary>> list(std::string domain, std::string after, std::size_t most);
@@ -113,6 +122,7 @@ private:
     Database& database_;
     mutable std::mutex mutex_;
     std::vector<AccountTable> tables_;
+    std::vector<std::string> passwordRules_;
     RowChannel<Note> logins_;
     RowChannel<Note> activities_;
 };

@@ -47,6 +47,8 @@ public:
     virtual void migrate(std::span<const Migration> migrations) = 0;
     // What `migrate` would run, in its order.
     virtual std::vector<Migration> missing(std::span<const Migration> migrations) = 0;
+    // What was run on this database so far, by whatever version. Blocks, like the other two.
+    virtual std::vector<AppliedMigration> applied() = 0;
 
     // Runs `work(SqlConnection&)` on a reader's thread; its result resumes the coroutine on the
     // executor that awaits. Throws what `work` throws, StoreUnavailable when the queue is full.
@@ -78,6 +80,9 @@ public:
         std::size_t waitingReads = 0;
     };
     virtual Health health() const = 0;
+    // Whether more than half of what may wait for the writer does wait: who can make others wait (a
+    // stream stops reading) does so now, before anything has to be refused. Cheap, from any thread.
+    virtual bool isPressed() const = 0;
 
     // Counts since the start. From any thread.
     struct Activity {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <future>
-#include <tuple>
 
 namespace epode {
 
@@ -116,20 +115,14 @@ void Engine::migrate(std::span<const Migration> migrations) {
 std::vector<Migration> Engine::missing(std::span<const Migration> migrations) {
     std::vector<Migration> result;
     runOnWriter([&](NativeConnection& connection) {
-        bool isNew = true;
-        connection.run(connection.dialect() == Dialect::Sqlite
-                           ? "SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'"
-                           : "SELECT 1::bigint WHERE to_regclass('schema_version') IS NOT NULL",
-                       {}, [&](const SqlRow&) { isNew = false; });
-        if (!isNew) {
-            result = missingMigrations(connection, migrations);
-            return;
-        }
-        result.assign(migrations.begin(), migrations.end());
-        std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) {
-            return std::tie(a.component, a.number) < std::tie(b.component, b.number);
-        });
+        result = missingMigrations(connection, migrations);
     });
+    return result;
+}
+
+std::vector<AppliedMigration> Engine::applied() {
+    std::vector<AppliedMigration> result;
+    runOnWriter([&](NativeConnection& connection) { result = appliedMigrations(connection); });
     return result;
 }
 

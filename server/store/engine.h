@@ -26,10 +26,12 @@ public:
     Dialect dialect() const override { return connector_->dialect(); }
     void migrate(std::span<const Migration> migrations) override;
     std::vector<Migration> missing(std::span<const Migration> migrations) override;
+    std::vector<AppliedMigration> applied() override;
     void enqueueRead(Executor& executor, WorkFunction work, DoneFunction done) override;
     void enqueueWrite(Executor& executor, WorkFunction work, DoneFunction done,
                       Urgency urgency) override;
     Health health() const override;
+    bool isPressed() const override { return queue_.isPressed(); }
     Activity activity() const override;
     void close() override;
     Task<void> backup(std::string path) override;

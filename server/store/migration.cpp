@@ -60,12 +60,30 @@ std::vector<std::string> statementsOf(std::string_view sql, Dialect dialect) {
     return statements;
 }
 
+std::vector<AppliedMigration> appliedMigrations(SqlConnection& connection) {
+    bool isNew = true;
+    connection.run(connection.dialect() == Dialect::Sqlite
+                       ? "SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'"
+                       : "SELECT 1::bigint WHERE to_regclass('schema_version') IS NOT NULL",
+                   {}, [&](const SqlRow&) { isNew = false; });
+    std::vector<AppliedMigration> applied;
+    if (isNew) return applied;
+    connection.run(
+        "SELECT component, number, summary, applied_at FROM schema_version "
+        "ORDER BY component, number",
+        {}, [&](const SqlRow& row) {
+            applied.push_back({std::string{row.text(0)}, static_cast<int>(row.integer(1)),
+                               std::string{row.text(2)},
+                               fromMilliseconds(row.integer(3))});
+        });
+    return applied;
+}
+
 std::vector<Migration> missingMigrations(SqlConnection& connection,
                                          std::span<const Migration> known) {
-    std::map<std::string, std::int64_t, std::less<>> applied;
-    connection.run(
-        "SELECT component, max(number) FROM schema_version GROUP BY component", {},
-        [&](const SqlRow& row) { applied.emplace(std::string{row.text(0)}, row.integer(1)); });
+    std::map<std::string, int, std::less<>> applied;
+    for (const auto& migration : appliedMigrations(connection))
+        applied[migration.component] = migration.number;
 
     std::map<std::string_view, std::vector<Migration>> byComponent;
     for (const auto& migration : known) byComponent[migration.component].push_back(migration);
@@ -81,7 +99,7 @@ std::vector<Migration> missingMigrations(SqlConnection& connection,
             }
         }
         const auto found = applied.find(component);
-        const std::int64_t version = found == applied.end() ? 0 : found->second;
+        const int version = found == applied.end() ? 0 : found->second;
         if (version > steps.back().number) {
             throw std::runtime_error{
                 "The database has version " + std::to_string(version) + " of the schema of \"" +

@@ -1,6 +1,7 @@
 // Numbered changes of the schema.
 #pragma once
 
+#include "core/time.h"
 #include "store/sql.h"
 
 #include <span>
@@ -31,6 +32,17 @@ struct Migration {
 // The text of a migration for a dialect, cut into statements. Throws std::logic_error for braces
 // that are not known.
 std::vector<std::string> statementsOf(std::string_view sql, Dialect dialect);
+
+// One that the database has.
+struct AppliedMigration {
+    std::string component;
+    int number;
+    std::string summary;
+    WallTime applied;
+};
+
+// By component and number; none when the database is new.
+std::vector<AppliedMigration> appliedMigrations(SqlConnection& connection);
 
 // Those of `known` that were not applied yet, by component and number. Throws std::runtime_error
 // when the database has a version of a component that `known` does not reach, or `known` has gaps.

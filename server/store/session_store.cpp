@@ -42,14 +42,14 @@ Task<void> SessionStore::saveAll(std::vector<SavedSession> sessions) {
     return database_.write(std::move(work));
 }
 
-Task<std::vector<SavedSession>> SessionStore::takeAll(WallTime now) {
-    auto work = [node = node_, now](SqlConnection& connection) {
+Task<std::vector<SavedSession>> SessionStore::takeAll() {
+    auto work = [node = node_](SqlConnection& connection) {
         std::vector<SavedSession> sessions;
         connection.run(
             "SELECT saved_session.id, account, resource, expires_at, state, jid FROM saved_session "
             "JOIN account ON account.id = saved_session.account "
-            "WHERE node = ?1 AND expires_at > ?2 ORDER BY saved_session.id",
-            {node, toMilliseconds(now)}, [&](const SqlRow& row) {
+            "WHERE node = ?1 ORDER BY saved_session.id",
+            {node}, [&](const SqlRow& row) {
                 SavedSession session;
                 session.id = row.text(0);
                 session.account = row.integer(1);

@@ -31,8 +31,9 @@ public:
 
     // All or none, durable once the task is done. Replaces what was saved before.
     Task<void> saveAll(std::vector<SavedSession> sessions);
-    // What was saved and has not expired at `now`, by id. It is taken once: the rows are gone.
-    Task<std::vector<SavedSession>> takeAll(WallTime now);
+    // What was saved, by id, also what has expired meanwhile: its end has to be told. It is taken once:
+    // the rows are gone.
+    Task<std::vector<SavedSession>> takeAll();
 
 private:
     Database& database_;

@@ -38,6 +38,9 @@ std::exception_ptr WriteQueue::refusal(std::size_t bytes) const {
 void WriteQueue::entered(Executor& executor, Database::DoneFunction done, std::size_t bytes) {
     waiting_.bytes += bytes;
     waiting_.completions.push_back({&executor, std::move(done)});
+    if (waiting_.completions.size() > rowsMax_ / 2 || waiting_.bytes > bytesMax_ / 2) {
+        pressed_.store(true, std::memory_order_relaxed);
+    }
     // The writer sleeps without a limit only while nothing waits, and lingers only until then.
     if (waiting_.completions.size() == 1) {
         oldest_ = std::chrono::steady_clock::now();
@@ -118,6 +121,7 @@ void WriteQueue::drop() {
     {
         const std::lock_guard lock{mutex_};
         std::swap(dropped, waiting_);
+        pressed_.store(false, std::memory_order_relaxed);
     }
 }
 
@@ -158,6 +162,7 @@ void WriteQueue::takeLocked(Batch& batch) {
     std::swap(batch, waiting_);
     for (RowQueue* queue : batch.queues) queue->take();
     busy_ = true;
+    pressed_.store(false, std::memory_order_relaxed);
 }
 
 void WriteQueue::finished() {

@@ -4,6 +4,7 @@
 #include "store/batch.h"
 #include "store/open_database.h"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -42,6 +43,7 @@ public:
     void nudge();
 
     std::size_t waiting() const;
+    bool isPressed() const { return pressed_.load(std::memory_order_relaxed); }
 
 private:
     // With the lock held; what to tell who comes now, or null.
@@ -63,6 +65,7 @@ private:
     bool nudged_ = false;
     bool closed_ = false;
     bool busy_ = false;  // the writer holds a batch
+    std::atomic<bool> pressed_{false};
     std::string refusal_;
     std::chrono::steady_clock::time_point oldest_;
 };

@@ -28,7 +28,9 @@ constexpr int safeChecksMax = 2500;
 
 void ClientStream::receiveBeforeSession(Document element) {
     if (!isAuthenticated()) {
-        login_->receive(std::move(element));
+        // The session may begin within it, which frees it.
+        const auto login = login_;
+        login->receive(std::move(element));
         return;
     }
     if (element->is("resume", ns::streamManagement)) {
@@ -83,14 +85,8 @@ void ClientStream::bindTo(Account& account, std::string_view wanted, StanzaPtr r
     const Jid full =
         *authenticated_.withResource(wanted.empty() ? std::string_view{randomId(10)} : wanted);
     if (refusesWhenStopping()) return;
-    if (Session* before = account.session(full.resource())) {
-        // The newer connection wins (RFC 6120, 7.7.2.2): the old one is most often dead.
-        before->end({.condition = StreamCondition::Conflict,
-                     .text = "Another connection has taken this resource."});
-    }
-    const auto most = std::size_t(streams_->limits(host_->domain()).resourcesMax);
-    if (account.sessions().size() >= most) endOldestAway(account);
-    if (account.sessions().size() >= most) {
+    Session* session = makeSession(account, full);
+    if (!session) {
         request->error({ErrorType::Wait, Condition::ResourceConstraint,
                         "This account has too many sessions."})
             ->write(output(), ns::client);
@@ -98,15 +94,32 @@ void ClientStream::bindTo(Account& account, std::string_view wanted, StanzaPtr r
         proceed();
         return;
     }
-    Session& session = account.bind(full);
+    const std::string device = login_->deviceId();
+    if (!device.empty()) session->state<SessionDevice>().id = device;
     Document answer{"bind", ns::bind};
     answer->addWithText("jid", full.text());
     request->result(*answer)->write(output(), ns::client);
     wantFlush();
-    begin(session);
-    Executor& executor = shard().executor();
-    shard().server().stores().accounts.noteLogin(executor, account.id(), executor.wallNow());
+    begin(*session);
+    sessionIsBound(*session);
+}
 
+Session* ClientStream::makeSession(Account& account, const Jid& full) {
+    if (Session* before = account.session(full.resource())) {
+        // The newer connection wins (RFC 6120, 7.7.2.2): the old one is most often dead.
+        before->end({.condition = StreamCondition::Conflict,
+                     .text = "Another connection has taken this resource."});
+    }
+    const auto most = std::size_t(streams_->limits(host_->domain()).resourcesMax);
+    if (account.sessions().size() >= most) endOldestAway(account);
+    if (account.sessions().size() >= most) return nullptr;
+    return &account.bind(full);
+}
+
+void ClientStream::sessionIsBound(Session& session) {
+    Executor& executor = shard().executor();
+    shard().server().stores().accounts.noteLogin(executor, session.account().id(),
+                                                 executor.wallNow());
     SessionEvent event{session};
     host_->services().sessionBound.run(event);
     proceed();
@@ -150,7 +163,7 @@ void ClientStream::resume(const Element& element) {
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), h);
     std::string smId{element.get("previd")};
     if (text.empty() || parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || smId.empty()) {
-        failManagement(Condition::BadRequest, "A resumption has 'previd' and a number 'h'.");
+        failResumption(Condition::BadRequest, "A resumption has 'previd' and a number 'h'.");
         return;
     }
     hold();
@@ -162,9 +175,17 @@ void ClientStream::resume(const Element& element) {
         },
         [this, alive] {
             if (alive.expired()) return;
-            failManagement(Condition::InternalServerError, "The storage can't be reached.");
-            proceed();
+            failResumption(Condition::InternalServerError, "The storage can't be reached.");
         });
+}
+
+void ClientStream::failResumption(Condition condition, std::string_view text) {
+    if (login_->isInline()) {
+        login_->resumptionFailed(condition, text);
+        return;
+    }
+    failManagement(condition, text);
+    proceed();
 }
 
 void ClientStream::resumeWith(Account* account, std::string smId, std::uint32_t h) {
@@ -172,8 +193,7 @@ void ClientStream::resumeWith(Account* account, std::string smId, std::uint32_t 
     // as unknown as one that has expired.
     Session* session = account ? account->sessionBySmId(smId) : nullptr;
     if (!session || !session->sm()->isResumable()) {
-        failManagement(Condition::ItemNotFound, "There is no such session, or it has expired.");
-        proceed();
+        failResumption(Condition::ItemNotFound, "There is no such session, or it has expired.");
         return;
     }
     if (refusesWhenStopping()) return;
@@ -189,8 +209,7 @@ void ClientStream::resumeWhenSafe(const Jid& full, const std::string& smId, std:
                                   int patience) {
     Session* session = shard().session(full);
     if (!session || !session->sm() || session->sm()->id() != smId || session->outlet()) {
-        failManagement(Condition::ItemNotFound, "The session has ended meanwhile.");
-        proceed();
+        failResumption(Condition::ItemNotFound, "The session has ended meanwhile.");
         return;
     }
     if (session->sm()->inbound().unsafe() > 0 && patience > 0) {
@@ -203,11 +222,15 @@ void ClientStream::resumeWhenSafe(const Jid& full, const std::string& smId, std:
     StreamManagement& sm = *session->sm();
     // The database still works on the rest: what it stores of it may come twice, but is not lost.
     if (sm.inbound().unsafe() > 0) session->restartInbound(sm.inbound().safe());
-    std::string& out = output();
-    out.append("<resumed xmlns='urn:xmpp:sm:3' previd='");
-    escapeAttribute(out, sm.id());
-    out.append("' h='").append(std::to_string(sm.inbound().safe())).append("'/>");
-    wantFlush();
+    if (login_->isInline()) {
+        login_->resumed(full, sm.inbound().safe(), sm.id());
+    } else {
+        std::string& out = output();
+        out.append("<resumed xmlns='urn:xmpp:sm:3' previd='");
+        escapeAttribute(out, sm.id());
+        out.append("' h='").append(std::to_string(sm.inbound().safe())).append("'/>");
+        wantFlush();
+    }
     sm.expiry = {};
     begin(*session);
     session->resend();

@@ -31,14 +31,6 @@ std::optional<std::string> decodeMessage(std::string_view text) {
     return decodeBase64(text);
 }
 
-// What counts as one address: a host is usually given a /64 network of IPv6.
-std::string networkOf(const std::string& address) {
-    const auto parsed = IpAddress::parse(address);
-    if (!parsed) return address;
-    const auto network = parsed->network();
-    return {network.begin(), network.end()};
-}
-
 std::vector<Jid> identitiesOf(const TlsInfo& tls) {
     std::vector<Jid> identities;
     if (tls.peerCertificate.empty() || !tls.peerVerified) return identities;
@@ -99,6 +91,7 @@ void ClientLogin::addFeatures(Element& features) {
     });
     Element& mechanisms = features.add("mechanisms", ns::sasl);
     for (const auto& name : setup_.offered) mechanisms.addWithText("mechanism", name);
+    addSasl2(features);
     if (!setup_.bindings.empty()) {
         Element& bindings = features.add("sasl-channel-binding", "urn:xmpp:sasl-cb:0");
         for (const auto& binding : setup_.bindings)
@@ -117,7 +110,17 @@ void ClientLogin::receive(Document element) {
                      .text = "Use STARTTLS before anything else."});
         return;
     }
+    if (element->ns() == ns::sasl2) {
+        receiveSasl2(std::move(element));
+        return;
+    }
+    if (login_) {
+        stream_.end({.condition = StreamCondition::NotAuthorized,
+                     .text = "Only the answer to the last step may come now."});
+        return;
+    }
     if (element->ns() == ns::sasl) {
+        profile_ = Profile::Sasl1;
         const std::string_view name = element->name();
         if (name == "auth") authenticate(*element);
         else if (name == "response") respond(*element);
@@ -162,6 +165,7 @@ void ClientLogin::authenticate(const Element& auth) {
         return;
     }
     username_.clear();
+    isMethod_ = false;
     const std::string_view text = auth.text();
     if (text.empty()) {
         take(mechanism_->start(std::nullopt));
@@ -192,26 +196,41 @@ void ClientLogin::respond(const Element& response) {
 void ClientLogin::take(sasl::Step step) {
     if (const auto* challenge = std::get_if<sasl::Challenge>(&step)) {
         stream_.output()
-            .append("<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>")
+            .append("<challenge xmlns='")
+            .append(profile_ == Profile::Sasl2 ? ns::sasl2 : ns::sasl)
+            .append("'>")
             .append(challenge->bytes.empty() ? std::string{} : encodeBase64(challenge->bytes))
             .append("</challenge>");
         stream_.wantFlush();
     } else if (const auto* success = std::get_if<sasl::Success>(&step)) {
-        succeed(*success);
+        if (profile_ == Profile::Sasl2) proved(*success);
+        else succeed(*success);
     } else if (const auto* failure = std::get_if<sasl::Failure>(&step)) {
         fail(failure->condition, failure->text);
     } else {
         auto needed = std::get<sasl::NeedCredentials>(std::move(step));
         username_ = needed.username;
-        stream_.hold();
+        hold();
         start(lookUp(std::move(needed)), [self = shared_from_this()](std::exception_ptr failure) {
             if (self->isOver()) return;
             if (failure)
                 self->fail(sasl::Condition::TemporaryAuthFailure,
                            "The server can't reach its storage at the moment; try again later.");
-            if (!self->isOver()) self->stream_.proceed();
+            self->proceed();
         });
     }
+}
+
+void ClientLogin::hold() {
+    isHeld_ = true;
+    stream_.hold();
+}
+
+// After a step that input has waited for, unless the next follows by itself. What came meanwhile may
+// have begun a wait of its own, which is not ended by who comes back here later.
+void ClientLogin::proceed() {
+    if (isOver() || isCompleting_ || !std::exchange(isHeld_, false)) return;
+    stream_.proceed();
 }
 
 // The stream may be gone after each wait: then the task ends without touching it. Who started the task
@@ -243,7 +262,8 @@ Task<void> ClientLogin::lookUp(sasl::NeedCredentials needed) {
 
 void ClientLogin::succeed(const sasl::Success& success) {
     mechanism_.reset();
-    logins.add();
+    countSuccess(success.identity.bare());
+    Shard& here = stream_.shard();
     std::string& out = stream_.output();
     out.append("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>");
     if (!success.bytes.empty()) out.append(encodeBase64(success.bytes));
@@ -252,26 +272,49 @@ void ClientLogin::succeed(const sasl::Success& success) {
     stream_.authenticated_ = success.identity.bare();
     stream_.restart();
     // The session will live where its account does; so the connection goes there.
-    Shard& home = stream_.shard().server().shardOf(stream_.authenticated_.text());
-    if (&home == &stream_.shard()) return;
+    Shard& home = here.server().shardOf(stream_.authenticated_.text());
+    if (&home == &here) return;
     leave();
-    stream_.moveTo(home);
+    stream_.moveTo(home, [self = shared_from_this()] { self->stream_.proceed(); });
+}
+
+void ClientLogin::countSuccess(const Jid& account) {
+    logins.add();
+    Shard& shard = stream_.shard();
+    shard.server().loginLimiter().succeeded(networkOf(stream_.peerAddress()), account.text(),
+                                            shard.executor().now());
 }
 
 void ClientLogin::fail(sasl::Condition condition, std::string_view text) {
     mechanism_.reset();
+    task_.reset();
+    login_.reset();
+    isCompleting_ = false;
+    additionalData_.clear();
     loginFailures.add();
-    std::string& out = stream_.output();
-    out.append("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><").append(toText(condition));
-    out.append("/><text xml:lang='en'>");
-    escapeText(out, text);
-    out.append("</text></failure>");
-    stream_.wantFlush();
+    if (profile_ == Profile::Sasl2) {
+        writeFailure(condition, text);
+    } else {
+        std::string& out = stream_.output();
+        out.append("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><").append(toText(condition));
+        out.append("/><text xml:lang='en'>");
+        escapeText(out, text);
+        out.append("</text></failure>");
+        stream_.wantFlush();
+    }
+    countFailure(condition);
+}
 
-    Shard& shard = stream_.shard();
+void ClientLogin::countFailure(sasl::Condition condition) {
     // Before the client has said who it is no password was tried: some begin with a channel binding that
-    // does not fit, and find out what does by failing.
-    if (condition == sasl::Condition::NotAuthorized && !username_.empty()) {
+    // does not fit, and find out what does by failing. They may try each mechanism once before their
+    // attempts are counted, so that who ends with PLAIN comes to it.
+    const bool isRefused = condition == sasl::Condition::NotAuthorized;
+    if (isRefused && username_.empty() && !isMethod_ &&
+        ++mismatches_ <= int(setup_.offered.size()))
+        return;
+    if (isRefused && (!username_.empty() || isMethod_)) {
+        Shard& shard = stream_.shard();
         const auto account = Jid::make(username_, setup_.domain);
         shard.server().loginLimiter().failed(networkOf(stream_.peerAddress()),
                                              account ? account->text() : std::string{},

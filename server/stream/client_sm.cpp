@@ -37,18 +37,22 @@ void ClientStream::enableManagement(const Element& element) {
         failManagement(Condition::UnexpectedRequest, "Stream management is on already.");
         return;
     }
-    const std::string_view asked = element.get("resume");
+    writeXml(output(), *makeEnabled(*session_, element));
+    wantFlush();
+}
+
+Document ClientStream::makeEnabled(Session& session, const Element& request) {
+    const std::string_view asked = request.get("resume");
     const Duration wait = host_->limits().smResumeTimeout;
     const bool resumable = (asked == "true" || asked == "1") && wait.count() > 0;
-    const StreamManagement& sm = session_->enableSm(randomId(), resumable);
-    std::string& out = output();
-    out.append("<enabled xmlns='urn:xmpp:sm:3' id='").append(sm.id()).append("'");
+    const StreamManagement& sm = session.enableSm(randomId(), resumable);
+    Document enabled{"enabled", ns::streamManagement};
+    enabled->set("id", sm.id());
     if (resumable) {
         const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wait).count();
-        out.append(" resume='true' max='").append(std::to_string(seconds)).append("'");
+        enabled->set("resume", "true").set("max", std::to_string(seconds));
     }
-    out.append("/>");
-    wantFlush();
+    return enabled;
 }
 
 void ClientStream::failManagement(Condition condition, std::string_view text) {

@@ -9,6 +9,7 @@
 #include "route/session.h"
 #include "route/shard.h"
 #include "stream/client_login.h"
+#include "store/database.h"
 #include "stream/client_streams.h"
 
 #include <algorithm>
@@ -23,6 +24,15 @@ Counter streamErrors{"epode_client_stream_errors_total", "Client streams that we
 
 // What may wait while one step of the negotiation is in progress; clients have no reason to send more.
 constexpr std::size_t inputWhileBusyMax = 64 * 1024;
+
+// How often a stream that sends messages looks whether the database has caught up, and for how long it
+// waits: much less than a client waits for an answer. After that messages are taken as they come, and
+// refused when there is no room for them.
+constexpr auto pressureCheck = std::chrono::milliseconds{20};
+constexpr auto pressurePatience = std::chrono::seconds{2};
+
+Counter streamsHeldBack{"epode_client_reads_held_back_total",
+                        "Times a client's stream was not read because the database had too much to do"};
 
 // Of "<major>.<minor>"; 0 when it is none. RFC 6120, 4.7.5: a later version is answered with ours.
 unsigned majorVersion(std::string_view version) {
@@ -60,6 +70,7 @@ ClientStream::~ClientStream() {
     if (login_) login_->streamGone();
 }
 
+StateSlots* ClientStream::slots() const { return login_ ? &login_->slots : nullptr; }
 Shard& ClientStream::shard() const { return streams_->shard(); }
 
 std::string_view ClientStream::streamNs() const { return ns::client; }
@@ -117,8 +128,43 @@ bool ClientStream::isWithinRate(std::size_t bytes) {
     if (allowance_ >= 0) return true;
     const auto wait = std::chrono::duration<double>(-allowance_ / limits.bytesPerSecond);
     rateTimer_ = shard().executor().after(std::chrono::duration_cast<Duration>(wait),
-                                          [this] { transport_->resumeReading(); });
+                                          [this] {
+                                              rateTimer_ = {};
+                                              resumeReading();
+                                          });
     return false;
+}
+
+// ---- back-pressure
+
+// Of messages alone: what else clients send is little, and acknowledgements are a relief.
+bool ClientStream::hasToWaitForStore() {
+    if (!shard().server().database().isPressed()) {
+        waitedEnough_ = false;
+        return false;
+    }
+    return !waitedEnough_;
+}
+
+// What was read and not looked at stays in `input_`.
+void ClientStream::lookAtStoreAgain(SteadyTime until) {
+    if (!busy_) streamsHeldBack.add();
+    hold();
+    transport_->pauseReading();
+    pressureTimer_ = shard().executor().after(pressureCheck, [this, until] {
+        pressureTimer_ = {};
+        waitedEnough_ = shard().executor().now() >= until;
+        if (hasToWaitForStore()) {
+            lookAtStoreAgain(until);
+            return;
+        }
+        resumeReading();
+        proceed();
+    });
+}
+
+void ClientStream::resumeReading() {
+    if (!rateTimer_ && !pressureTimer_) transport_->resumeReading();
 }
 
 void ClientStream::onSecured() {
@@ -154,8 +200,15 @@ void ClientStream::receiveHeader() {
              .text = "This server doesn't serve the domain " + to->text() + "."});
         return;
     }
+    const auto from = Jid::parse(header.from);
+    if (from && from->domain() != host->domain()) {
+        end({.condition = StreamCondition::InvalidFrom,
+             .text = "The stream header names one domain in 'from' and another in 'to'."});
+        return;
+    }
     host_ = host;
     phase_ = Phase::Negotiation;
+    if (login_) login_->setClaimed(from && from->hasLocal() ? from->bare() : Jid{});
     lang_ = isLanguageTag(header.lang) ? header.lang : std::string{};
     sendHeader();
     sendFeatures();
@@ -187,8 +240,8 @@ void ClientStream::sendFeatures() {
     if (!isAuthenticated()) {
         login_->addFeatures(*features);
     } else {
-        features->add("bind", ns::bind);
-        features->add("sm", ns::streamManagement);
+        if (!session_) features->add("bind", ns::bind);
+        if (!session_ || !session_->sm()) features->add("sm", ns::streamManagement);
     }
     // XEP-0478.
     const ClientLimits& limits = streams_->limits(host_->domain());
@@ -230,10 +283,23 @@ void ClientStream::receiveElement() {
         receiveStanza(std::move(element), inner);
     } else if (element->ns() == ns::streamManagement) {
         receiveManagement(*element);
-    } else {
+    } else if (!serve(*element)) {
         end({.condition = StreamCondition::UnsupportedStanzaType,
              .text = "The element " + std::string{element->name()} + " is not expected here."});
     }
+}
+
+// What a plugin understands beside stanzas. False when none does.
+bool ClientStream::serve(const Element& element) {
+    const auto& handlers = host_->services().streamElements;
+    const auto found = handlers.find({std::string{element.name()}, std::string{element.ns()}});
+    if (found == handlers.end()) return false;
+    try {
+        found->second(*session_, element);
+    } catch (const std::exception& failure) {
+        streamLog.error("a plugin failed", {{"element", element.name()}, {"failure", failure.what()}});
+    }
+    return true;
 }
 
 void ClientStream::receiveStanza(Document element, std::string_view inner) {
@@ -242,9 +308,13 @@ void ClientStream::receiveStanza(Document element, std::string_view inner) {
     if (stanza && !lang_.empty() && stanza->lang().empty()) stanza->setLang(lang_);
     switch (problem) {
         case Stanza::Problem::None:
-        case Stanza::Problem::BadFrom:  // replaced anyway
+        case Stanza::Problem::BadFrom: {  // replaced anyway
+            const bool isMessage = stanza->kind() == StanzaKind::Message;
             session_->receive(std::move(stanza));
+            if (isMessage && phase_ == Phase::Session && hasToWaitForStore())
+                lookAtStoreAgain(shard().executor().now() + pressurePatience);
             return;
+        }
         case Stanza::Problem::BadTo:
             session_->refuse(std::move(stanza),
                              {Condition::JidMalformed, "The address in 'to' is not valid."});
@@ -263,15 +333,15 @@ void ClientStream::receiveStanza(Document element, std::string_view inner) {
     }
 }
 
-void ClientStream::moveTo(Shard& home) {
+void ClientStream::moveTo(Shard& home, UniqueFunction<void()> then) {
     hold();
     rateTimer_ = {};
     moving_ = true;
-    streams_->move(*this, home.number(), [](ClientStream& stream) {
+    streams_->move(*this, home.number(), [then = std::move(then)](ClientStream& stream) mutable {
         stream.moving_ = false;
         stream.login_->arrive();
         stream.transport_->resumeReading();
-        stream.proceed();
+        then();
     });
 }
 
@@ -304,6 +374,7 @@ void ClientStream::end(const StreamError& error) {
 void ClientStream::stopReading() {
     hold();
     rateTimer_ = {};
+    pressureTimer_ = {};
     transport_->pauseReading();
 }
 
@@ -328,6 +399,7 @@ void ClientStream::onClosed(std::string_view reason) {
 void ClientStream::detach(bool cleanly) {
     phase_ = Phase::Over;
     rateTimer_ = {};
+    pressureTimer_ = {};
     input_ = {};
     // Nothing that the negotiation has waited for concerns this stream any more.
     if (login_) login_->leave();

@@ -46,6 +46,7 @@ public:
     bool isSecure() const override { return secure_; }
     bool isAuthenticated() const override { return !authenticated_.empty(); }
     std::string peerAddress() const override { return transport_->peerAddress(); }
+    StateSlots* slots() const override;
 
     // Called now and then: pings who is silent, ends who doesn't answer.
     void checkActivity(SteadyTime now);
@@ -66,6 +67,7 @@ private:
     void receiveHeader();
     void receiveElement();
     void receiveStanza(Document element, std::string_view inner);
+    bool serve(const Element& element);
     void sendHeader();
     void sendFeatures();
     void restart();
@@ -74,19 +76,27 @@ private:
     void hold() { busy_ = true; }
     void proceed();
 
-    void moveTo(Shard& home);
+    // `then` runs there.
+    void moveTo(Shard& home, UniqueFunction<void()> then);
     void closeByPeer();
     void over(std::string_view reason, bool cleanly);
     bool isWithinRate(std::size_t bytes);
+    bool hasToWaitForStore();
+    void lookAtStoreAgain(SteadyTime until);
+    void resumeReading();
     void detach(bool cleanly);
 
     // Negotiation after login (client_binding.cpp).
     void receiveBeforeSession(Document element);
     void bind(const Stanza& request, const Element& bind);
     void bindTo(Account& account, std::string_view wanted, StanzaPtr request);
+    // Null when the account has too many already. It takes the place of one with the same resource.
+    Session* makeSession(Account& account, const Jid& full);
+    void sessionIsBound(Session& session);
     void resume(const Element& element);
     void resumeWith(Account* account, std::string smId, std::uint32_t h);
     void resumeWhenSafe(const Jid& full, const std::string& smId, std::uint32_t h, int patience);
+    void failResumption(Condition condition, std::string_view text);
     void endOldestAway(Account& account);
     bool refusesWhenStopping();
     void begin(Session& session);
@@ -94,6 +104,7 @@ private:
     // Stream management (client_sm.cpp).
     void receiveManagement(const Element& element);
     void enableManagement(const Element& element);
+    Document makeEnabled(Session& session, const Element& request);
     void failManagement(Condition condition, std::string_view text);
     bool acknowledge(Session& session, std::uint32_t h);
 
@@ -112,13 +123,15 @@ private:
     SteadyTime pinged_{};
     double allowance_ = 0;  // bytes that may come at once
     SteadyTime allowanceAt_;
-    Timer rateTimer_;
+    Timer rateTimer_;      // while it reads nothing because it came too fast
+    Timer pressureTimer_;  // while it reads nothing because the database has too much to do
     Phase phase_ = Phase::Header;
     bool secure_ = false;
     bool busy_ = false;
     bool headerSent_ = false;
     bool dropInput_ = false;  // the rest of this read came before TLS
     bool moving_ = false;     // between two shards
+    bool waitedEnough_ = false;  // for a database that does not get better
 };
 
 }  // namespace epode

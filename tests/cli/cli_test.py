@@ -258,6 +258,12 @@ class Usage(Case):
             self.assertTrue(file.read().endswith(self.epode("help", "--markdown").out),
                             "docs/cli.md is old: epode help --markdown makes its reference")
 
+    def test_the_manual_page_is_that_of_the_program(self):
+        page = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "man", "epode.1")
+        with open(page, encoding="utf-8") as file:
+            self.assertEqual(file.read(), self.epode("help", "--man").out,
+                             "docs/man/epode.1 is old: `ninja reference` makes it anew")
+
     def test_text_that_xml_cannot_carry_is_refused_before_anything_is_sent(self):
         for text in (b"\xff\xfe", b"bell \x07", b"\xc0\x80", b"\xed\xa0\x80", b"nul \x00"):
             with self.subTest(text=text):
@@ -696,8 +702,6 @@ class Listen(ServerCase):
         self.ends_with(TIMED_OUT, self.as_bob("listen", "--count", 1, "--timeout", "1s"))
 
     def test_copies_of_other_clients_are_shown_on_demand(self):
-        if isinstance(self.server, servers.Epode):
-            self.skipTest("Epode makes no copies (XEP-0280) yet")
         bob = self.bob_listens("--carbons", "--count", 1)
         self.as_bob("send", self.alice, "from my other client")
         self.assertIn("you to %s: from my other client" % self.alice,

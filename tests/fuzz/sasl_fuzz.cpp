@@ -4,6 +4,7 @@
 // Nobody gets in as somebody else, a machine that is done stays so, and nobody is let in by a
 // mechanism without having the password in the input or a proof made from it.
 #include "core/base64.h"
+#include "core/sasl/ht.h"
 #include "core/sasl/mechanisms.h"
 #include "core/sasl/scram_client.h"
 #include "core/sasl/scram_message.h"
@@ -134,6 +135,13 @@ void readAll(std::string_view text) {
     (void)readServerFinal(text);
     if (const auto keys = parseScramKeys(text)) {
         demand(toText(*keys) == text, "keys are written as they are read");
+    }
+    if (const auto token = readHtMessage(text)) {
+        demand(!token->username.empty() && token->proof.size() == bytesOf(Hash::Sha256),
+               "a message of HT has a name and a proof");
+        demand(text == std::string{token->username} + '\0' + std::string{token->proof},
+               "a message of HT is read whole");
+        demand(token->proof != htProof(Hash::Sha256, "token", ""), "nobody guesses a token");
     }
     if (const auto bytes = decodeBase64(text)) {
         demand(encodeBase64(*bytes) == text, "base 64 is written in one way");

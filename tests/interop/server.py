@@ -144,6 +144,20 @@ class Epode(Server):
         fill("epode.toml.in", config, self.values)
         self.spawn([self.binary, "--config", config, "--data", self.data])
 
+    # The door for commands opens after those for clients.
+    def wait_until_open(self):
+        wrong = super().wait_until_open()
+        end = time.monotonic() + START_SECONDS
+        while wrong is None:
+            done = subprocess.run([self.control, "--socket", os.path.join(self.data, "control.sock"), "status"],
+                                  capture_output=True, text=True, timeout=30)
+            if done.returncode == 0:
+                return None
+            if self.process.poll() is not None or time.monotonic() > end:
+                return "it takes no commands: " + done.stderr
+            time.sleep(0.02)  # lint: polls
+        return wrong
+
     def add_account(self, name, password):
         done = subprocess.run([self.control, "--socket", os.path.join(self.data, "control.sock"), "user", "add",
                                f"{name}@{DOMAIN}", "--password-file", "-"],

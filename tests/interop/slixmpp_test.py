@@ -234,6 +234,66 @@ async def resumption():
     await juliet.gone()
 
 
+async def carbons():
+    plugins = ("xep_0030", "xep_0280")
+    romeo, juliet = Client(ROMEO), Client(JULIET, plugins=plugins)
+    desk = Client(JULIET, resource="desk", plugins=plugins)
+    for client in (romeo, juliet, desk):
+        await client.online()
+    info = await juliet["xep_0030"].get_info(support.DOMAIN, timeout=support.PATIENCE)
+    assert {"urn:xmpp:carbons:2", "urn:xmpp:carbons:rules:0"} <= set(info["disco_info"]["features"])
+    copies = []
+    for event in ("carbon_sent", "carbon_received"):
+        juliet.add_event_handler(event, lambda stanza, event=event: juliet.keep(copies, (event, stanza)))
+    await juliet["xep_0280"].enable(timeout=support.PATIENCE)
+
+    def copied(event, body):
+        return next((copy for name, copy in copies
+                     if name == event and copy[event]["body"] == body), None)
+
+    desk.send_message(mto=romeo.boundjid.full, mbody="what I say", mtype="chat")
+    copy = await juliet.until("a copy of what is sent", lambda: copied("carbon_sent", "what I say"))
+    assert copy["from"] == support.address(JULIET) and copy["to"] == juliet.boundjid.full, copy
+    inner = copy["carbon_sent"]
+    assert inner["from"] == desk.boundjid and inner["to"] == romeo.boundjid and inner["type"] == "chat", inner
+    romeo.send_message(mto=desk.boundjid.full, mbody="what I hear", mtype="chat")
+    copy = await juliet.until("a copy of what is received", lambda: copied("carbon_received", "what I hear"))
+    inner = copy["carbon_received"]
+    assert inner["from"] == romeo.boundjid and inner["to"] == desk.boundjid, inner
+    await desk.message_saying("what I hear")
+    # Those who are addressed get the message, and no copy.
+    romeo.send_message(mto=support.address(JULIET), mbody="to both", mtype="chat")
+    await juliet.message_saying("to both")
+    await desk.message_saying("to both")
+    await juliet.barrier()
+    assert len(copies) == 2, copies
+    for client in (romeo, juliet, desk):
+        await client.gone()
+
+
+async def client_state():
+    romeo, juliet = await both(plugins=("xep_0352", "xep_0085", "xep_0030"))
+    await juliet.until("client state", lambda: juliet["xep_0352"].enabled)
+    juliet["xep_0352"].send_inactive()
+    romeo.send_presence(pto=juliet.boundjid.full, pstatus="one")
+    romeo.send_presence(pto=juliet.boundjid.full, pstatus="two")
+    await romeo.barrier()
+
+    def seen():
+        return [p["status"] for p in juliet.presences if p["from"] == romeo.boundjid]
+
+    assert seen() == [], seen()
+    romeo.send_message(mto=juliet.boundjid.full, mbody="wake up", mtype="chat")
+    await juliet.message_saying("wake up")
+    assert seen() == ["two"], seen()
+    romeo.send_presence(pto=juliet.boundjid.full, pstatus="three")
+    await romeo.barrier()
+    juliet["xep_0352"].send_active()
+    await juliet.until("the third status", lambda: seen() == ["two", "three"])
+    await romeo.gone()
+    await juliet.gone()
+
+
 async def register(name, password):
     """Asks for an account as the first thing on a stream; returns the client and the answer."""
     client = Client(name, password=password, plugins=("xep_0030", "xep_0066", "xep_0077"))
@@ -283,7 +343,7 @@ async def foreign_authority():
 
 CASES = {case.__name__: case for case in (
     starttls, direct_tls, scram_sha_1, scram_sha_256, logs_in_by_default, wrong_password, foreign_authority, message,
-    offline, roster, archive, ping, vcard, disco, resumption, registration)}
+    offline, roster, archive, ping, vcard, disco, resumption, carbons, client_state, registration)}
 
 if __name__ == "__main__":
     if support.SERVER == "prosody" and sys.argv[1:] == ["scram_sha_256"]:

@@ -3,11 +3,14 @@
 #include "control/application.h"
 #include "control/command_pages.h"
 #include "control/config_pages.h"
+#include "control/manual_pages.h"
 #include "control/metric_page.h"
 #include "control/plugin_admin.h"
 #include "control/plugin_pages.h"
+#include "control/schema_command.h"
 #include "control/store_commands.h"
 #include "control/user_commands.h"
+#include "core/version.h"
 #include "tests/plugins/answers.h"
 
 #include <algorithm>
@@ -118,7 +121,13 @@ TEST_CASE("the reference pages say what the code declares", "[reference]") {
     for (const auto& [name, entry] : plugins.available())
         for (Command& command : plugins.commands(*entry, server.server()))
             commands.push_back(registry.add(std::move(command)));
+    commands.push_back(addSchemaCommand(registry, server.database(), {}));
     checkPage("docs/reference/commands.md", referencePage(registry.list()));
+
+    const std::string version{epode::version};
+    checkPage("docs/man/epoded.8", daemonManual(version));
+    checkPage("docs/man/epode.toml.5", configManual(allOptions(plugins), version));
+    checkPage("docs/man/epodectl.1", manualPage(registry.list(), version));
 }
 
 TEST_CASE("the compliance page names a test for each row that is served", "[reference]") {

@@ -57,6 +57,11 @@ inline std::string resume(std::string_view id, std::uint32_t h) {
            std::to_string(h) + "'/>";
 }
 
+inline std::string resumed(std::string_view id, std::uint32_t h) {
+    return "<resumed xmlns='urn:xmpp:sm:3' previd='" + std::string{id} + "' h='" +
+           std::to_string(h) + "'/>";
+}
+
 inline std::string ack(std::uint32_t h) {
     return "<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(h) + "'/>";
 }

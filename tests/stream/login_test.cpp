@@ -454,8 +454,62 @@ TEST_CASE("failures are limited for each address") {
     CHECK(isSuccess(tryOut(home, "romeo", "secret")));
 }
 
+TEST_CASE("a client that could bind to the channel but says it saw no offer ends with PLAIN") {
+    TestServer server;
+    server.addAccount("juliet@capulet.example");
+    auto& client = server.connect({}, true).sendHeader();
+    client.forget();
+    // As RFC 5802, 6 wants it, each is refused; as many as there are mechanisms don't end the stream.
+    for (const int round : {1, 2}) {
+        INFO(round);
+        for (const Hash hash : {Hash::Sha256, Hash::Sha1}) {
+            sasl::ScramClient machine{
+                {.hash = hash, .username = "juliet", .password = "secret", .couldBind = true}};
+            client.send(auth(machine.name(), encodeBase64(machine.first().value())));
+            CHECK(failureOf(client) == "not-authorized");
+        }
+    }
+    for (int i = 0; i < 4; ++i) {
+        client.send(plain("juliet", "wrong"));
+        CHECK(failureOf(client) == "not-authorized");
+    }
+    client.send(plain("juliet"));
+    CHECK(isSuccess(client.next()));
+}
+
+TEST_CASE("attempts that come to no password are not without end") {
+    TestServer server;
+    server.addAccount("juliet@capulet.example");
+    auto& client = server.connect({}, true).sendHeader();
+    client.forget();
+    int attempts = 0;
+    while (!client.isStreamClosed() && attempts < 100) {
+        sasl::ScramClient machine{{.username = "juliet", .password = "secret", .couldBind = true}};
+        client.send(auth(machine.name(), encodeBase64(machine.first().value())));
+        ++attempts;
+    }
+    CHECK(attempts == 10);
+    CHECK(client.streamError() == "policy-violation");
+}
+
+TEST_CASE("a stranger's failures don't lock out who logs in from where he is known") {
+    TestServer server{"[login]\naccount_total_burst = 3"};
+    server.addAccount("juliet@capulet.example");
+    const auto tryOut = [&](std::string address, std::string_view password) {
+        auto& client = server.connect({.clientAddress = std::move(address)}, true);
+        client.sendHeader().forget().send(plain("juliet", password));
+        return failureOf(client);
+    };
+    CHECK(isSuccess(tryOut("192.0.2.1", "secret")));
+    for (int i = 10; i < 13; ++i)
+        CHECK(tryOut("192.0.2." + std::to_string(i), "wrong") == "not-authorized");
+    CHECK(tryOut("192.0.2.13", "wrong") == "temporary-auth-failure");
+    CHECK(tryOut("192.0.2.13", "secret") == "temporary-auth-failure");
+    CHECK(isSuccess(tryOut("192.0.2.1", "secret")));
+}
+
 TEST_CASE("failures are limited for each account, from wherever they come") {
-    TestServer server{"[login]\naccount_burst = 2\nrefill = '60s'"};
+    TestServer server{"[login]\naccount_total_burst = 2\nrefill = '60s'"};
     server.addAccount("juliet@capulet.example");
     server.addAccount("romeo@capulet.example");
     int number = 0;

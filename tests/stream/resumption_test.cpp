@@ -14,11 +14,6 @@ std::string failed(std::string_view condition) {
            " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>";
 }
 
-std::string resumed(std::string_view id, std::uint32_t h) {
-    return "<resumed xmlns='urn:xmpp:sm:3' previd='" + std::string{id} + "' h='" +
-           std::to_string(h) + "'/>";
-}
-
 // Each sees the other's presence.
 void befriend(TestClient& one, TestClient& other) {
     const auto bare = [](TestClient& client) {
@@ -545,6 +540,65 @@ TEST_CASE("a session whose time ends while the server is down has ended") {
     gets(back, failed("item-not-found"));
     back.send(bindRequest).send("<presence/>");
     CHECK(bodies(back) == "1");
+}
+
+TEST_CASE("a session that expires while the server is down has ended at the start, and it is told") {
+    TestServer server{"[sm]\nresume_timeout = '60s'", GENERATE(1u, 3u)};
+    auto& juliet = server.login("juliet@capulet.example/balcony");
+    auto& romeo = server.login("romeo@capulet.example/orchard");
+    befriend(juliet, romeo);
+    const auto julietId = enable(juliet);
+    const auto romeoId = enable(romeo);
+    juliet.send("<presence to='nurse@capulet.example/x'/>");
+    romeo.send(message("juliet@capulet.example", "1"));
+    romeo.send(
+        "<iq type='get' id='v' to='juliet@capulet.example/balcony'>"
+        "<query xmlns='jabber:iq:version'/></iq>");
+    juliet.cut();
+    server.advance(30s);
+    // He comes back within his time after the start; hers has begun anew with the stop.
+    SECTION("in time: nobody hears of it") {
+        server.restart(59s);
+        auto& back = loggedIn(server, "romeo");
+        back.send(resume(romeoId, 0));
+        gets(back, resumed(romeoId, 2));
+        getsNothing(back);
+        auto& hers = loggedIn(server, "juliet");
+        hers.send(resume(julietId, 0));
+        CHECK(bodies(hers) == "1");
+    }
+    SECTION("too late") {
+        server.restart(61s);
+        CHECK_FALSE(hasSession(server, "juliet@capulet.example/balcony"));
+        auto& hers = loggedIn(server, "juliet");
+        hers.send(resume(julietId, 0));
+        gets(hers, failed("item-not-found"));
+        hers.send(bindRequest).send("<presence/>");
+        CHECK(bodies(hers) == "1");
+    }
+}
+
+TEST_CASE("who is still there hears of the sessions that have expired while the server was down") {
+    TestServer server{"[sm]\nresume_timeout = '60s'\n[host.\"montague.example\".sm]\nresume_timeout = '1h'",
+                      GENERATE(1u, 3u)};
+    auto& juliet = server.login("juliet@capulet.example/balcony");
+    auto& romeo = server.login("romeo@montague.example/orchard");
+    befriend(juliet, romeo);
+    enable(juliet);
+    const auto romeoId = enable(romeo);
+    romeo.send(
+        "<iq type='get' id='v' to='juliet@capulet.example/balcony'>"
+        "<query xmlns='jabber:iq:version'/></iq>");
+    server.restart(61s);
+    server.addAccount("romeo@montague.example");
+    auto& back = server.connect({}, true);
+    back.sendHeader("montague.example").logIn("romeo").sendHeader("montague.example").forget();
+    back.send(resume(romeoId, 0));
+    gets(back, resumed(romeoId, 1));
+    gets(back, "<presence type='unavailable' from='juliet@capulet.example/balcony'/>");
+    gets(back,
+         "<iq type='error' id='v' from='juliet@capulet.example/balcony'><error type='cancel'>"
+         "<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>");
 }
 
 // ---- crash

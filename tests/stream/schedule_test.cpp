@@ -16,15 +16,19 @@ using namespace epode;
 
 namespace {
 
+constexpr std::string_view carbonsNs = "urn:xmpp:carbons:2";
+
 // A client as they are in the field: it comes back when its connection is lost, resumes its session
 // or binds a new one, and says again what the server says it has not got.
 class Person final : public TransportUser {
 public:
-    Person(TestServer& server, std::string name, std::string resource, SimLinkSettings settings)
+    Person(TestServer& server, std::string name, std::string resource, SimLinkSettings settings,
+           bool wantsCopies)
         : server_{server},
           name_{std::move(name)},
           resource_{std::move(resource)},
-          settings_{std::move(settings)} {
+          settings_{std::move(settings)},
+          wantsCopies_{wantsCopies} {
         server.addAccount(address());
         returnAfter({});
     }
@@ -36,13 +40,15 @@ public:
 
     // ---- what happens to it
 
-    void says(const Person& to, bool asks) {
-        if (!isOnline()) return;
-        const std::string id =
-            name_ + "/" + resource_ + ">" + to.name() + "#" + std::to_string(++said_[to.name()]);
-        sends(id, "<message type='chat' to='" + to.address() + "' id='" + id + "'><body>" + id +
-                      "</body></message>");
-        if (asks) write(std::string{request});
+    void says(const Person& to, bool asks) { tells(to, "<body>Hark!</body>", asks); }
+    // What an inactive client need not hear at once.
+    void hasReceived(const Person& to, bool asks) {
+        tells(to, "<received xmlns='urn:xmpp:receipts' id='x'/>", asks);
+    }
+    // To one of the other's clients alone.
+    void saysTo(const Person& to, bool asks) { tells(to, "<body>Hark!</body>", asks, "/" + to.resource_); }
+    void looks(bool does) {
+        if (isOnline()) write(does ? "<active xmlns='urn:xmpp:csi:0'/>" : "<inactive xmlns='urn:xmpp:csi:0'/>");
     }
     void asks() {
         if (!isOnline()) return;
@@ -134,6 +140,15 @@ private:
             "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' "
             "to='capulet.example'>");
     }
+    void tells(const Person& to, const std::string& content, bool asks,
+               const std::string& resource = {}) {
+        if (!isOnline()) return;
+        const std::string id =
+            name_ + "/" + resource_ + ">" + to.name() + "#" + std::to_string(++said_[to.name()]);
+        sends(id, "<message type='chat' to='" + to.address() + resource + "' id='" + id + "'>" + content +
+                      "</message>");
+        if (asks) write(std::string{request});
+    }
     void sends(const std::string& id, const std::string& xml) {
         unacknowledged_.push_back({id, xml});
         write(xml);
@@ -165,6 +180,8 @@ private:
             // From here on the server counts.
             write(std::string{enableResumption});
             phase_ = Phase::Online;
+            if (wantsCopies_)
+                sends("", "<iq type='set' id='copies'><enable xmlns='urn:xmpp:carbons:2'/></iq>");
             sends("", "<presence/>");
         } else if (element->ns() == ns::client) {
             if (!smId_.empty()) ++handled_;
@@ -216,7 +233,9 @@ private:
         if (stanza.name() == "message") {
             if (stanza.get("type") == "error")
                 problem_ = toXml(stanza);
-            else
+            else if (const Element* copy = stanza.child("received", carbonsNs))
+                received_.emplace_back(copy->firstChild()->firstChild()->get("id"));
+            else if (!stanza.child("sent", carbonsNs))
                 received_.push_back(id);
         } else if (stanza.name() == "iq") {
             ++answers_[id];
@@ -227,6 +246,7 @@ private:
     const std::string name_;
     const std::string resource_;
     const SimLinkSettings settings_;
+    const bool wantsCopies_;
     XmlParserPool pool_;
     std::optional<XmlStream> xml_;
     std::unique_ptr<Transport> transport_;
@@ -254,10 +274,19 @@ enum class Weather {
     Lightning,  // the server is killed
 };
 
+// What the clients ask of the server beside messages and their resumption.
+enum class Clients {
+    Plain,
+    Modern,  // copies (XEP-0280), and to be spared what can wait (XEP-0352)
+};
+
 class Schedule {
 public:
-    Schedule(Weather weather, std::uint64_t seed)
-        : weather_{weather}, random_{seed * 7919}, server_{toml(), 1 + unsigned(seed % 3), seed} {
+    Schedule(Weather weather, Clients clients, std::uint64_t seed)
+        : weather_{weather},
+          clients_{clients},
+          random_{seed * 7919},
+          server_{toml(), 1 + unsigned(seed % 3), seed} {
         const auto settings = [this] {
             SimLinkSettings link;
             link.delay = std::chrono::milliseconds{1 + below(30)};
@@ -268,7 +297,8 @@ public:
                                              {"romeo", "phone"},
                                              {"nurse", "phone"},
                                              {"nurse", "desk"}})
-            persons_.push_back(std::make_unique<Person>(server_, name, resource, settings()));
+            persons_.push_back(std::make_unique<Person>(server_, name, resource, settings(),
+                                                        clients == Clients::Modern));
         server_.advance(3s);
     }
 
@@ -301,7 +331,15 @@ private:
         Person& other = somebody();
         const auto dice = below(100);
         const bool asks = below(3) == 0;
-        if (dice < 65) {
+        if (clients_ == Clients::Modern && dice < 40) {
+            const bool does = below(2);
+            if (dice < 10)
+                lets([&one, does] { one.looks(does); });
+            else if (dice < 30)
+                lets([&one, &other, asks] { one.hasReceived(other, asks); });
+            else
+                lets([&one, &other, asks] { one.saysTo(other, asks); });
+        } else if (dice < 65) {
             lets([&one, &other, asks] { one.says(other, asks); });
         } else if (dice < 72) {
             lets([&one] { one.asks(); });
@@ -333,6 +371,7 @@ private:
         // Longer than any session waits, so that nothing is left with one that nobody resumes.
         server_.advance(150s);
         for (auto& person : persons_) lets([&person] { person->asks(); });
+        for (auto& person : persons_) lets([&person] { person->looks(true); });
         server_.advance(5s);
         for (auto& person : persons_) lets([&person] { person->says(*person, true); });
         server_.advance(5s);
@@ -399,6 +438,7 @@ private:
     }
 
     const Weather weather_;
+    const Clients clients_;
     std::mt19937_64 random_;
     TestServer server_;
     std::vector<std::unique_ptr<Person>> persons_;
@@ -410,10 +450,10 @@ std::uint64_t schedules() {
     return wanted ? std::strtoull(wanted, nullptr, 10) : 100;
 }
 
-void runSchedules(Weather weather) {
+void runSchedules(Weather weather, Clients clients = Clients::Plain) {
     for (std::uint64_t seed = 1; seed <= schedules(); ++seed) {
         INFO("seed " << seed);
-        Schedule{weather, seed}.run();
+        Schedule{weather, clients, seed}.run();
     }
 }
 
@@ -429,4 +469,9 @@ TEST_CASE("clients that forget their sessions lose nothing that was acknowledged
 
 TEST_CASE("a server that is killed has lost nothing that it has acknowledged") {
     runSchedules(Weather::Lightning);
+}
+
+TEST_CASE("copies, and what is held for clients that nobody looks at, keep to the same") {
+    const auto weather = GENERATE(Weather::Rain, Weather::Storm, Weather::Lightning);
+    runSchedules(weather, Clients::Modern);
 }

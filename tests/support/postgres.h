@@ -48,6 +48,10 @@ public:
                "'";
     }
 
+    // Where a client program of PostgreSQL is, like pg_dump, and how it gets here.
+    static std::string program(const std::string& name) { return binaries() + name; }
+    std::string address() const { return conninfo(); }
+
     // A statement of the administrator.
     void run(const std::string& sql) {
         const std::unique_ptr<PGconn, void (*)(PGconn*)> connection{PQconnectdb(conninfo().c_str()),

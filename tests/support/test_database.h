@@ -4,6 +4,7 @@
 
 #include "store/database.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,16 +28,20 @@ public:
     void crash();
     void open();
     std::size_t waiting() const { return writes_.size(); }
+    // More writes than this that wait are pressure.
+    void setPressedAbove(std::size_t writes) { pressedAbove_ = writes; }
 
     Dialect dialect() const override { return inner_->dialect(); }
     void migrate(std::span<const Migration> migrations) override { inner_->migrate(migrations); }
     std::vector<Migration> missing(std::span<const Migration> migrations) override {
         return inner_->missing(migrations);
     }
+    std::vector<AppliedMigration> applied() override { return inner_->applied(); }
     void enqueueRead(Executor& executor, WorkFunction work, DoneFunction done) override;
     void enqueueWrite(Executor& executor, WorkFunction work, DoneFunction done,
                       Urgency urgency) override;
     Health health() const override { return inner_->health(); }
+    bool isPressed() const override { return writes_.size() > pressedAbove_; }
     Activity activity() const override { return inner_->activity(); }
     void close() override { inner_->close(); }
     Task<void> backup(std::string path) override { return inner_->backup(path); }
@@ -70,6 +75,7 @@ private:
     std::vector<Write> writes_;
     std::vector<Read> reads_;  // that wait for a stalled disk
     Duration delay_{};
+    std::size_t pressedAbove_ = SIZE_MAX;
     Timer tick_;
     bool isScheduled_ = false;
     bool isStalled_ = false;

@@ -256,7 +256,7 @@ void TestServer::rewire() {
     run();
 }
 
-void TestServer::restart() {
+void TestServer::restart(Duration downFor) {
     bool stopped = false;
     isDown_ = true;
     server_->shutdown([&stopped] { stopped = true; });
@@ -267,12 +267,12 @@ void TestServer::restart() {
     for (std::size_t i = 0; i < executors_.size(); ++i)
         executors_[i]->post([&streams = *streams_[i]] { streams.closeAll(); });
     run();
-    crash();
+    crash(downFor);
 }
 
 // The old server lives a moment longer, cut off from clients and disk, so that what waits in it
 // comes to an end and frees its memory.
-void TestServer::crash() {
+void TestServer::crash(Duration downFor) {
     isDown_ = true;
     for (const auto& link : std::exchange(links_, {}))
         if (const auto open = link.lock()) open->cut();
@@ -284,6 +284,7 @@ void TestServer::crash() {
     for (auto* executor : executors_) executor->stop();
     streams_.clear();
     server_.reset();
+    if (downFor.count() > 0) advance(downFor);
     database_.open();
     boot();
 }

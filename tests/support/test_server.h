@@ -131,8 +131,8 @@ public:
     // Plugins are made anew, as by a reload.
     void rewire();
     // An orderly stop and start, or a crash: connections end, the database stays.
-    void restart();
-    void crash();
+    void restart(Duration downFor = {});
+    void crash(Duration downFor = {});
 
 private:
     friend class TestClient;

@@ -11,6 +11,11 @@ std::variant<Jid, Failure> findAccount(const Setup& setup, std::string_view user
         return Failure{Condition::InvalidAuthzid,
                        "The authorization identity is not the address of the account."};
     }
+    // XEP-0388, 4.4.
+    if (!authzid.empty() && !setup.claimed.empty() && setup.claimed != *account) {
+        return Failure{Condition::InvalidAuthzid,
+                       "The stream's header says that the client is somebody else."};
+    }
     return std::move(*account);
 }
 

@@ -31,11 +31,18 @@ std::optional<ScramKeys> makeScramKeys(Hash hash, std::string_view password,
     auto prepared = preparePassword(password);
     if (!prepared) return std::nullopt;
     auto salted = pbkdf2(hash, *prepared, salt, iterations);
-    auto clientKey = hmac(hash, salted, "Client Key");
-    ScramKeys keys{hash, iterations, std::string{salt}, digest(hash, clientKey),
-                   hmac(hash, salted, "Server Key")};
+    auto keys = scramKeysOfSalted(hash, salted, iterations, salt);
     wipe(*prepared);
     wipe(salted);
+    return keys;
+}
+
+std::optional<ScramKeys> scramKeysOfSalted(Hash hash, std::string_view saltedPassword,
+                                           std::uint32_t iterations, std::string_view salt) {
+    if (saltedPassword.size() != bytesOf(hash)) return std::nullopt;
+    auto clientKey = hmac(hash, saltedPassword, "Client Key");
+    ScramKeys keys{hash, iterations, std::string{salt}, digest(hash, clientKey),
+                   hmac(hash, saltedPassword, "Server Key")};
     wipe(clientKey);
     return keys;
 }

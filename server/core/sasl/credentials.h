@@ -42,6 +42,11 @@ std::optional<ScramKeys> makeScramKeys(Hash hash, std::string_view password,
                                        std::uint32_t iterations = defaultIterations,
                                        std::string_view salt = randomBytes(saltBytes));
 
+// The same from the SaltedPassword (RFC 5802, 3), which a client has computed by itself (XEP-0480).
+// Nothing when it has not the size of the hash.
+std::optional<ScramKeys> scramKeysOfSalted(Hash hash, std::string_view saltedPassword,
+                                           std::uint32_t iterations, std::string_view salt);
+
 // Whether the keys were made from this password. As slow as making them.
 bool isPasswordOf(const ScramKeys& keys, std::string_view password);
 

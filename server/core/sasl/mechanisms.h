@@ -43,6 +43,7 @@ struct Setup {
     std::vector<std::string> offered;        // the mechanisms that the client was told
     std::vector<ChannelBinding> bindings;    // the types it was told (XEP-0440)
     std::vector<Jid> certificateIdentities;  // accounts, or the domain of another server
+    Jid claimed;  // whom the stream's header says it is; empty when it says nothing, or no account
     std::string secret;  // the server's own, never empty: for the salts of nobody
     std::uint32_t iterations = defaultIterations;  // that accounts usually have
     DowngradeProtection protection = DowngradeProtection::On;

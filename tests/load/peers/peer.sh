@@ -10,6 +10,7 @@
 #   XL_PORT, XL_TLSPORT   ports (15222, 15223)
 #   XL_CPU       cores for taskset (0); empty: no pinning
 #   XL_MAM       1: archives on      XL_STORAGE   internal | archive_sql (the archive in SQLite)
+#   XL_SHARDS    Epode's event loops (0: one for each core that it may use)
 #   XL_GC        Prosody's collector: tuned, default, generational
 #   XL_P13       unpacked tree of Prosody 13
 set -euo pipefail
@@ -42,7 +43,7 @@ fill() {
     local with=@MAM@ without=@NOMAM@
     [ "$XL_MAM" = 1 ] || { with=@NOMAM@; without=@MAM@; }
     sed -e "s|^$with||; /^$without/d" -e "s|@PORT@|$XL_PORT|; s|@TLSPORT@|$XL_TLSPORT|" \
-        -e "s|@DATA@|$XL_DATA|; s|@CERTS@|$XL_CERTS|" \
+        -e "s|@DATA@|$XL_DATA|; s|@CERTS@|$XL_CERTS|; s|@SHARDS@|${XL_SHARDS:-0}|" \
         -e "s|@MAMDB@|$([ "$XL_STORAGE" = archive_sql ] && echo sql || echo mnesia)|" \
         -e "s|@MAMBOOL@|$([ "$XL_MAM" = 1 ] && echo true || echo false)|" "$1" >"$2"
 }

@@ -69,7 +69,7 @@ void raiseNofile() {
     }
 }
 
-static std::string b64(std::string_view s) {
+std::string b64(std::string_view s) {
     std::string r((s.size() + 2) / 3 * 4 + 1, 0);
     int n =
         EVP_EncodeBlock((unsigned char*)r.data(), (const unsigned char*)s.data(), int(s.size()));
@@ -98,8 +98,20 @@ Engine::Engine(const Options& opt) : options(opt) {
         SSL_CTX_set_mode(ctx_, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
         SSL_CTX_set_verify(ctx_, SSL_VERIFY_NONE, nullptr);
-        SSL_CTX_set_session_cache_mode(ctx_, SSL_SESS_CACHE_OFF);  // always full handshakes
-        SSL_CTX_set_options(ctx_, SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF);
+        SSL_CTX_set_options(ctx_, SSL_OP_IGNORE_UNEXPECTED_EOF);
+        if (options.fast) {
+            SSL_CTX_set_session_cache_mode(ctx_,
+                                           SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+            SSL_CTX_sess_set_new_cb(ctx_, [](SSL* ssl, SSL_SESSION* session) {
+                auto& kept = *static_cast<Kept*>(SSL_get_app_data(ssl));
+                SSL_SESSION_free(kept.session);
+                kept.session = session;
+                return 1;  // it is ours now
+            });
+        } else {
+            SSL_CTX_set_session_cache_mode(ctx_, SSL_SESS_CACHE_OFF);  // always full handshakes
+            SSL_CTX_set_options(ctx_, SSL_OP_NO_TICKET);
+        }
         SSL_CTX_set_read_ahead(ctx_, 1);
     }
     loadKeys();
@@ -111,6 +123,7 @@ Engine::~Engine() {
         if (c.ssl) SSL_free(c.ssl);
         if (c.fd >= 0) close(c.fd);
     }
+    for (auto& one : kept) SSL_SESSION_free(one.session);
     if (ctx_) SSL_CTX_free(ctx_);
     close(ep_);
 }
@@ -142,7 +155,7 @@ std::string Engine::user(uint32_t idx) const {
     return b;
 }
 std::string Engine::jid(uint32_t idx) const { return user(idx) + "@" + options.domain; }
-std::string Engine::full(uint32_t idx) const { return jid(idx) + "/" + options.resource; }
+std::string Engine::full(uint32_t idx) const { return jid(idx) + "/" + resource(idx); }
 
 void Engine::complain(const Connection& c, const char* what, std::string_view d) {
     if (complaints_++ > 3) return;
@@ -244,6 +257,8 @@ void Engine::openStream(Connection& c) {
         "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='" +
         options.domain + "'>";
     queue(c, h);
+    // The offer is known from the last time: the login goes along with the header.
+    if (options.fast && c.tlsOn && !kept[c.idx].token.empty()) fastAuth(c);
 }
 
 void Engine::connected(Connection& c) {
@@ -265,6 +280,10 @@ void Engine::beginTls(Connection& c) {
     c.ssl = SSL_new(ctx_);
     SSL_set_fd(c.ssl, c.fd);
     SSL_set_tlsext_host_name(c.ssl, options.domain.c_str());
+    if (options.fast) {
+        SSL_set_app_data(c.ssl, &kept[c.idx]);
+        if (kept[c.idx].session) SSL_set_session(c.ssl, kept[c.idx].session);
+    }
     if (options.tls == 2 && !options.raw)
         SSL_set_alpn_protos(c.ssl, (const unsigned char*)"\x0bxmpp-client", 12);
     SSL_set_connect_state(c.ssl);
@@ -277,6 +296,7 @@ bool Engine::stepTls(Connection& c) {
     int r = SSL_do_handshake(c.ssl);
     if (r == 1) {
         c.tlsOn = true;
+        tlsResumed += uint64_t(SSL_session_reused(c.ssl));
         wantWrite(c, false);
         if (options.raw) {
             c.state = State::Raw;
@@ -494,7 +514,10 @@ void Engine::stanza(Connection& c, std::string_view s, uint64_t t) {
         case State::Sasl:
             if (s.starts_with("<challenge"))
                 challenge(c, s);
-            else if (s.starts_with("<success")) {
+            else if (options.fast) {
+                fastDone(c, s);
+                return;
+            } else if (s.starts_with("<success")) {
                 if (c.scram) {
                     std::string v = unb64(textOf(s, "<success"));
                     if (v != "v=" + c.scram->serverSig) {
@@ -616,10 +639,14 @@ void Engine::features(Connection& c, std::string_view s) {
     }
     c.state = State::Bind;
     queue(c, "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>" +
-                 options.resource + "</resource></bind></iq>");
+                 resource(c.idx) + "</resource></bind></iq>");
 }
 
 void Engine::auth(Connection& c) {
+    if (options.fast) {
+        fastAuth(c);
+        return;
+    }
     c.state = State::Sasl;
     std::string u = user(c.idx);
     if (options.mech == "PLAIN") {
@@ -635,6 +662,59 @@ void Engine::auth(Connection& c) {
     c.scram->firstBare = "n=" + u + ",r=" + c.scram->nonce;
     queue(c, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-1'>" +
                  b64("n,," + c.scram->firstBare) + "</auth>");
+}
+
+// With the password the first time, which brings a token.
+void Engine::fastAuth(Connection& c) {
+    c.state = State::Sasl;
+    const std::string u = user(c.idx);
+    const std::string& token = kept[c.idx].token;
+    std::string message = std::string("\0", 1) + u + std::string("\0", 1) + options.password;
+    std::string_view mechanism = "PLAIN";
+    std::string more = "<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-EXPR'/>";
+    if (!token.empty()) {
+        unsigned char text[9 + 32] = "Initiator", proof[32];
+        static const char label[] = "EXPORTER-Channel-Binding";
+        SSL_export_keying_material(c.ssl, text + 9, 32, label, sizeof label - 1,
+                                   (const unsigned char*)"", 0, 1);
+        unsigned length = sizeof proof;
+        HMAC(EVP_sha256(), token.data(), int(token.size()), text, sizeof text, proof, &length);
+        message = u + std::string("\0", 1) + std::string((char*)proof, sizeof proof);
+        mechanism = "HT-SHA-256-EXPR";
+        more = "<fast xmlns='urn:xmpp:fast:0'/>";
+    }
+    if (options.sm)
+        more += "<bind xmlns='urn:xmpp:bind:0'><tag>load</tag><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>";
+    else
+        more += "<bind xmlns='urn:xmpp:bind:0'><tag>load</tag></bind>";
+    queue(c, "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='" + std::string(mechanism) +
+                 "'><initial-response>" + b64(message) +
+                 "</initial-response><user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/>" + more +
+                 "</authenticate>");
+}
+
+void Engine::fastDone(Connection& c, std::string_view s) {
+    // The features that answer the header come before.
+    if (s.starts_with("<stream:features")) return;
+    if (!s.starts_with("<success") || s.find("<bound") == std::string_view::npos) {
+        complain(c, "sasl2", s);
+        closeConn(c, "auth");
+        return;
+    }
+    const auto at = s.find("<token");
+    if (at != std::string_view::npos)
+        kept[c.idx].token = attr(firstTag(s.substr(at)), "token");
+    c.smOn = options.sm;
+    nowOnline(c);
+}
+
+void Engine::begin() {
+    connections.clear();
+    dirty_.clear();
+    online = failed = closedLate = nextLogin = inflightLogins = tlsResumed = 0;
+    loginLat = Hist{};
+    loginsOpen = true;
+    closing = false;
 }
 
 static void hmac1(const unsigned char* k, size_t kl, std::string_view m, unsigned char* out) {
@@ -827,6 +907,7 @@ bool Engine::runUntil(const std::function<bool()>& pred, uint64_t deadline) {
 
 bool Engine::loginAll(uint64_t total) {
     connections.resize(total);
+    kept.resize(total);
     runUntil([&] { return online + failed >= total; });
     return failed == 0;
 }

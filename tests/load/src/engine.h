@@ -17,6 +17,8 @@ struct Options {
     std::string mech = "SCRAM-SHA-1";
     std::string user = "u%d", password = "secret", resource = "x";
     std::string scramCache;  // file
+    // SASL2 with Bind 2 and a token (XEP-0484); the TLS session is resumed when there is one.
+    bool fast = false;
     bool sm = false, roster = false, presence = false, raw = false;
     int smReq = 0;  // client asks for an ack each sm_req stanzas it sends (0: never)
     int first = 0, n = 100, conc = 50, nsrc = 0;
@@ -32,6 +34,8 @@ struct Options {
     int fill = 1000, page = 50;
     // presence
     int contacts = 10;
+    // carbons
+    int copies = 3;
     bool noClose = false;
     // crash, verify
     std::string mode = "offline", notes;
@@ -90,9 +94,20 @@ public:
     uint64_t regOk = 0, regConflict = 0;
     bool loginsOpen = true, closing = false;
 
+    // What a client keeps for its next login (--fast).
+    struct Kept {
+        SSL_SESSION* session = nullptr;
+        std::string token;
+    };
+    std::vector<Kept> kept;
+    uint64_t tlsResumed = 0;
+    // As at the start, but with what was kept.
+    void begin();
+
     virtual std::string user(uint32_t idx) const;
     std::string jid(uint32_t idx) const;   // bare
     std::string full(uint32_t idx) const;  // with resource
+    virtual std::string resource(uint32_t idx) const { return options.resource; }
 
     void startLogin(Connection& c);
     // runs the loop until pred() or the deadline (ns, 0: none); returns pred()
@@ -149,6 +164,8 @@ private:
     void stanza(Connection& c, std::string_view s, uint64_t t);
     void features(Connection& c, std::string_view s);
     void auth(Connection& c);
+    void fastAuth(Connection& c);
+    void fastDone(Connection& c, std::string_view s);
     void challenge(Connection& c, std::string_view s);
     void postBind(Connection& c);
     void postDone(Connection& c, uint8_t bit);
@@ -167,4 +184,5 @@ std::string_view attr(std::string_view tag,
                       std::string_view name);  // value of name='..' within one tag
 std::string_view textOf(std::string_view s,
                         std::string_view open);  // text after the first "<open...>" up to '<'
+std::string b64(std::string_view s);
 void raiseNofile();

@@ -5,13 +5,15 @@
 
 static const char* usage = R"(xmppload SCENARIO [options]
 
-Scenarios: register login idle chat muc mam roster presence crash verify
+Scenarios: register login idle chat carbons pep muc mam roster presence crash verify
 
 Connection
   --host A --port P      server address (127.0.0.1 15222)
   --domain D             XMPP domain (localhost)
   --tls none|starttls|direct
   --mech SCRAM-SHA-1|PLAIN
+  --fast                 login: SASL2, Bind 2 and a token (FAST) on a resumed TLS session, after one login
+                         with the password that is not measured
   --scram-cache FILE     keep salted keys between runs
   --user FMT             user name pattern (u%d)   --first N  first number (0)
   --password P           shared password (secret)  --resource R (x)
@@ -28,6 +30,8 @@ Per scenario
   chat: --pairs P --window W --size S --duration D --warmup D [--bidi] [--bare] [--rate R]
         --rate: open loop, R messages/s in all; latency from the intended time
   muc:  --rooms R --occupants O --senders S --window W [--rate R] --muc-host H --join-conc C
+  carbons: --pairs P --window W --size S --copies K   (further sessions of each receiver, with XEP-0280)
+  pep:  --n N --senders S --window W   (the ring of `roster`: each item goes to all contacts, by their caps)
   mam:  --pairs P --fill M (messages per pair) --page N --conc C (users asking at a time)
   roster: --n N --contacts K   (ring of mutual contacts)    presence: the same
   crash: --pairs P --window W --sm-req N --mode online|offline|hibernating --duration D --notes FILE
@@ -83,6 +87,8 @@ int main(int argc, char** argv) {
             options.password = val();
         else if (a == "--resource")
             options.resource = val();
+        else if (a == "--fast")
+            options.fast = true;
         else if (a == "--sm")
             options.sm = true;
         else if (a == "--sm-req")
@@ -125,6 +131,8 @@ int main(int argc, char** argv) {
             options.bare = true;
         else if (a == "--rate")
             options.rate = fl();
+        else if (a == "--copies")
+            options.copies = in();
         else if (a == "--rooms")
             options.rooms = in();
         else if (a == "--occupants")
@@ -171,6 +179,8 @@ int main(int argc, char** argv) {
     if (options.scenario == "login") return runLogin(options);
     if (options.scenario == "idle") return runIdle(options);
     if (options.scenario == "chat") return runChat(options);
+    if (options.scenario == "carbons") return runCarbons(options);
+    if (options.scenario == "pep") return runPep(options);
     if (options.scenario == "muc") return runMuc(options);
     if (options.scenario == "mam") return runMam(options);
     if (options.scenario == "roster") return runRoster(options);

@@ -34,6 +34,18 @@ public:
         Flow& f = flows[fi];
         Connection& c = connections[f.tx];
         if (c.state != State::Online) return;
+        write(fi, ts);
+        onSent(fi, f.seq);
+        f.seq++;
+        f.sent++;
+        f.inflight++;
+        sent++;
+        if (measuring) sentWin++;
+    }
+    // The next one of a flow, into its sender's stream.
+    virtual void write(uint32_t fi, uint64_t ts) {
+        Flow& f = flows[fi];
+        Connection& c = connections[f.tx];
         char h[64];
         putHex(h, f.seq, 8);
         c.out.append(f.prefix);
@@ -48,12 +60,6 @@ public:
         if (options.smReq && c.smOn && ++c.smSent % uint32_t(options.smReq) == 0)
             c.out.append("<r xmlns='urn:xmpp:sm:3'/>");
         mark(c);
-        onSent(fi, f.seq);
-        f.seq++;
-        f.sent++;
-        f.inflight++;
-        sent++;
-        if (measuring) sentWin++;
     }
     virtual void onSent(uint32_t fi, uint32_t seq) {}
 

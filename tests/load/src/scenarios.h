@@ -7,6 +7,8 @@ int runLogin(const Options&);
 int runRegister(const Options&);
 int runIdle(const Options&);
 int runChat(const Options&);
+int runCarbons(const Options&);
+int runPep(const Options&);
 int runMuc(const Options&);
 int runMam(const Options&);
 int runRoster(const Options&);
