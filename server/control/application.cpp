@@ -116,6 +116,7 @@ void Application::startServer() {
     prepareSchema(*database_, allMigrations(*plugins_), *config_->settings);
     server_ = std::make_unique<Server>(*database_, workers_, config_->settings, config_->hosts, executors);
     server_->setSaltSecret(readSaltSecret());
+    server_->setCommands(&registry_);
     plugins_->wire(*server_, *config_->settings);
 
     TlsProfile profile{.alpn = {"xmpp-client"},

@@ -30,18 +30,43 @@ Task<Duration> step(const BackgroundWork& work) {
 
 }  // namespace
 
+void Waker::wake() {
+    const std::lock_guard lock{mutex_};
+    if (wake_) wake_();
+}
+
+void Waker::connect(std::function<void()> wake) {
+    const std::lock_guard lock{mutex_};
+    wake_ = std::move(wake);
+}
+
 struct Background::Job {
     Executor& executor;
     std::shared_ptr<const Services> services;
     const BackgroundWork& work;
-    Timer timer;
+    Timer timer;  // set while it waits
+    bool isWoken = false;
 };
 
-void Background::start(Executor& executor, std::shared_ptr<const Services> services) {
+// Nobody posts to the executor any more when this has returned.
+void Background::end() {
+    for (const auto& job : jobs_) job->work.waker->connect({});
     jobs_.clear();
+}
+
+void Background::start(Executor& executor, std::shared_ptr<const Services> services) {
+    end();
     for (const BackgroundWork& work : services->background) {
         const auto& job =
             jobs_.emplace_back(std::make_shared<Job>(Job{executor, services, work, {}}));
+        work.waker->connect([&executor, weak = std::weak_ptr{job}] {
+            executor.post([weak] {
+                const auto job = weak.lock();
+                if (!job) return;
+                job->isWoken = true;
+                if (job->timer) wait(job, Duration{0});
+            });
+        });
         wait(job, work.first);
     }
 }
@@ -54,6 +79,7 @@ void Background::wait(const std::shared_ptr<Job>& job, Duration duration) {
 }
 
 void Background::run(const std::shared_ptr<Job>& job) {
+    job->isWoken = false;
     const auto metered =
         std::make_shared<PluginMeter::Call>(job->work.meter, PluginMeter::Kind::Background);
     epode::start(step(job->work), [weak = std::weak_ptr{job}, services = job->services, metered](
@@ -65,7 +91,10 @@ void Background::run(const std::shared_ptr<Job>& job) {
         if (failure)
             pluginLog.warning("background work failed; it is tried again",
                               {{"plugin", job->work.owner}, {"failure", textOf(failure)}});
-        wait(job, failure ? waitAfterFailure : *next);
+        if (failure)
+            wait(job, waitAfterFailure);
+        else
+            wait(job, job->isWoken ? Duration{0} : *next);
     });
 }
 
