@@ -207,7 +207,7 @@ private:
 const PluginInfo pluginInfo{
     .name = "disco",
     .summary = "Service discovery of the host and of accounts",
-    .implements = {{"XEP-0030", "2.5.0"}, {"XEP-0115", "1.6.0"}, {"XEP-0128", "1.0.1"}},
+    .implements = {{"XEP-0030", "2.5.0", "tests/interop/slixmpp_test.py"}, {"XEP-0115", "1.6.0", "tests/core/caps_test.cpp"}, {"XEP-0128", "1.0.1"}},
 };
 
 }  // namespace

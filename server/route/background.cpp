@@ -21,6 +21,13 @@ std::string textOf(const std::exception_ptr& failure) {
     }
 }
 
+// Also what throws before it is a coroutine is thrown within one.
+Task<Duration> step(const BackgroundWork& work) {
+    auto task = work.run();
+    const auto next = co_await task;
+    co_return next;
+}
+
 }  // namespace
 
 void Waker::wake() {
@@ -73,8 +80,12 @@ void Background::wait(const std::shared_ptr<Job>& job, Duration duration) {
 
 void Background::run(const std::shared_ptr<Job>& job) {
     job->isWoken = false;
-    epode::start(job->work.run(), [weak = std::weak_ptr{job}, services = job->services](
+    const auto metered =
+        std::make_shared<PluginMeter::Call>(job->work.meter, PluginMeter::Kind::Background);
+    epode::start(step(job->work), [weak = std::weak_ptr{job}, services = job->services, metered](
                                       std::optional<Duration> next, std::exception_ptr failure) {
+        metered->end();
+        if (failure) metered->failed();
         const auto job = weak.lock();
         if (!job) return;
         if (failure)

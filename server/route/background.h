@@ -4,6 +4,7 @@
 #include "core/executor.h"
 #include "core/task.h"
 #include "core/time.h"
+#include "route/plugin_meter.h"
 
 #include <functional>
 #include <memory>
@@ -35,6 +36,7 @@ struct BackgroundWork {
     // after a minute.
     std::function<Task<Duration>()> run;
     std::shared_ptr<Waker> waker = std::make_shared<Waker>();
+    PluginMeter* meter = nullptr;
 };
 
 // The work that is wired into one host. Lives on the executor's thread, or after it has ended.

@@ -16,9 +16,9 @@
 #include "route/private_xml.h"
 #include "route/served_domain.h"
 #include "route/session_options.h"
-#include "store/account_store.h"
 #include "route/state_slots.h"
 #include "route/vcard_events.h"
+#include "store/account_store.h"
 
 #include <deque>
 #include <functional>
@@ -103,6 +103,16 @@ struct Services {
     std::vector<BackgroundWork> background;
 };
 
+class Shard;
+
+// What else happens when a host gets other services: for plugins that were replaced by another version.
+struct ServicesChange {
+    // Those plugins' names: accounts in memory are read for them anew.
+    std::vector<std::string> anew;
+    // On each shard, right after it has taken the new services.
+    std::function<void(Shard&, Host&, const Services& before)> taken;
+};
+
 // A virtual host as one shard sees it: replaced parts come by post, so that reading needs no lock.
 class Host {
 public:
@@ -120,6 +130,13 @@ public:
     const Settings& settings() const { return *settings_; }
     const SessionLimits& limits() const { return limits_; }
     void replace(SettingsPtr settings);
+    void replace(std::shared_ptr<const Services> services) { services_ = std::move(services); }
+    // What a plugin keeps for this host on this shard.
+    StateSlots& slots() { return slots_; }
+    template <typename T>
+    T& state() {
+        return slots_.get<T>();
+    }
     void replace(std::shared_ptr<const Services> services) {
         readers_ = services;
         services_ = std::move(services);
@@ -139,6 +156,7 @@ private:
     std::shared_ptr<const Services> services_;
     std::shared_ptr<const Services> readers_;
     Background background_;
+    StateSlots slots_;
 };
 
 }  // namespace epode

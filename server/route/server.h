@@ -68,8 +68,10 @@ public:
 
     // To every shard; each takes the new value in one of its turns.
     void replace(SettingsPtr settings);
+    // `done` runs on shard 0 when all shards have taken them.
     void replace(const std::string& host, std::shared_ptr<const Services> services,
-                 UniqueFunction<void()> done = {});
+                 UniqueFunction<void()> done = {},
+                 std::shared_ptr<const ServicesChange> change = {});
 
     // For an orderly stop: ends the streams of all sessions with system-shutdown, lets what they
     // have sent come to its end, saves resumable sessions and writes positions. `done` runs on
