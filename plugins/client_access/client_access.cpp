@@ -68,6 +68,7 @@ public:
         context.onIq(StanzaType::Get, listElement, Addressee::Account, this, &ClientAccess::list);
         context.onIq(StanzaType::Set, revokeElement, Addressee::Account, this,
                      &ClientAccess::revoke);
+        context.savedState<SessionDevice>("device");
         context.accountFeature(accessNs);
         if (context.isFirstHost())
             context.inBackground(firstSweepAfter, this, &ClientAccess::sweep);
@@ -152,13 +153,9 @@ Task<Reply> ClientAccess::list(const Iq& iq) {
              device.tokenExpires && *device.tokenExpires > now, device.software, device.name});
     }
     for (const auto& session : account->sessions()) {
-        const std::string device = devices::deviceOf(*session);
-        const std::string_view resource = session->jid().resource();
-        const auto slash = resource.rfind('/');
-        const std::string last{slash == resource.npos ? resource : resource.substr(slash + 1)};
-        if (listed.contains(device.empty() ? last : device)) continue;
+        if (listed.contains(devices::deviceOf(*session))) continue;
         std::string id{sessionPrefix};
-        id.append(resource);
+        id.append(session->jid().resource());
         add(*clients, {id, true, session->boundAt(), now, true, false, {}, {}});
     }
     co_return Reply{std::move(clients)};

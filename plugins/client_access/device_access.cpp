@@ -11,21 +11,12 @@ namespace epode::devices {
 
 namespace {
 
-// A resource that Bind 2 has made ends with the device. After a restart that is all that tells.
-bool isOf(const Session& session, std::string_view device) {
-    const std::string own = deviceOf(session);
-    if (!own.empty()) return own == device;
-    const std::string_view resource = session.jid().resource();
-    return resource.ends_with(device) && (resource.size() == device.size() ||
-                                          resource[resource.size() - device.size() - 1] == '/');
-}
-
 void endSessions(Shard& home, const Jid& account, const std::string& device) {
     Account* loaded = home.loaded(account.text());
     if (!loaded) return;
     std::vector<Session*> ending;
     for (const auto& session : loaded->sessions())
-        if (isOf(*session, device)) ending.push_back(session.get());
+        if (deviceOf(*session) == device) ending.push_back(session.get());
     for (Session* session : ending)
         session->end({.condition = StreamCondition::NotAuthorized,
                       .text = "The access of this device was revoked."});
@@ -58,15 +49,7 @@ std::string deviceOf(const Session& session) {
 
 std::set<std::string> connectedDevices(const Account& account) {
     std::set<std::string> connected;
-    for (const auto& session : account.sessions()) {
-        const std::string device = deviceOf(*session);
-        const std::string_view resource = session->jid().resource();
-        const auto slash = resource.rfind('/');
-        connected.insert(
-            !device.empty()
-                ? device
-                : std::string{slash == resource.npos ? resource : resource.substr(slash + 1)});
-    }
+    for (const auto& session : account.sessions()) connected.insert(deviceOf(*session));
     return connected;
 }
 

@@ -201,18 +201,36 @@ public:
 
     // Work by the clock, as a member function `Task<Duration> step()`: one bounded step, which returns
     // how long to wait before the next. It runs on the first shard, never twice at a time, and not any
-    // more when the plugin is unloaded (a step under way ends before the plugin does).
+    // more when the plugin is unloaded (a step under way ends before the plugin does). What is returned
+    // calls for the next step at once.
     template <typename P>
-    void inBackground(Duration first, P* plugin, Task<Duration> (P::*step)()) {
+    std::shared_ptr<Waker> inBackground(Duration first, P* plugin, Task<Duration> (P::*step)()) {
         services_.background.push_back({plugin_, first, [plugin, step] { return (plugin->*step)(); }});
+        return services_.background.back().waker;
     }
     // Of the hosts that have this plugin this is the first: who does something for the whole server
     // does it here.
     bool isFirstHost() const { return isFirstHost_; }
 
+    // An ad-hoc command (route/ad_hoc.h), as a member function `Task<AdHocReply> run(const AdHocCall&)`.
+    template <typename P>
+    void onAdHoc(AdHocCommand command, P* plugin, Task<AdHocReply> (P::*run)(const AdHocCall&)) {
+        command.run = [plugin, run](const AdHocCall& call) { return (plugin->*run)(call); };
+        services_.adHocCommands.push_back(std::move(command));
+    }
+
     // Service discovery.
     DiscoEntry& hostDisco() { return services_.hostDisco; }
     DiscoEntry& accountDisco() { return services_.accountDisco; }
+    // Requests about nodes, as member functions `bool isOwn(const Iq&) const` and
+    // `Task<Reply> answer(const Iq&)`.
+    template <typename P>
+    void onDiscoNodes(Addressee addressee, P* plugin, bool (P::*isOwn)(const Iq&) const,
+                      Task<Reply> (P::*answer)(const Iq&)) {
+        services_.discoNodes.push_back(
+            {addressee, [plugin, isOwn](const Iq& iq) { return (plugin->*isOwn)(iq); },
+             [plugin, answer](const Iq& iq) { return (plugin->*answer)(iq); }});
+    }
     void hostFeature(std::string_view feature) { services_.hostDisco.features.emplace_back(feature); }
     void accountFeature(std::string_view feature) { services_.accountDisco.features.emplace_back(feature); }
 

@@ -75,6 +75,8 @@ std::string deviceIdOf(const Server& server, const Jid& account, std::string_vie
 // Kept with a session whose client has told an id, as state.
 struct SessionDevice {
     std::string id;
+    std::string save() const { return id; }
+    static SessionDevice restore(std::string_view text) { return {std::string{text}}; }
 };
 
 // An answer to one step of a task: data for the client, the end, or a refusal of the login.

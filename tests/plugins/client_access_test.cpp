@@ -1,7 +1,9 @@
 // Which devices have access (XEP-0494), and the end of it.
 #include "tests/stream/sasl2.h"
 
+#include "control/command_registry.h"
 #include "core/time_format.h"
+#include "plugins/client_access/device_commands.h"
 #include "route/account_admin.h"
 #include "tests/plugins/answers.h"
 
@@ -44,11 +46,62 @@ std::vector<Listed> list(TestClient& client) {
     return found;
 }
 
-std::string revokes(std::string_view id) {
+std::string revocation(std::string_view id) {
     return "<revoke xmlns='urn:xmpp:cam:0' id='" + std::string{id} + "'/>";
 }
 
+// `epodectl`, with the account and the device.
+CommandResult command(TestServer& server, const std::string& name, const std::string& account,
+                      const std::string& id = {}) {
+    CommandRegistry registry;
+    std::vector<CommandRegistry::Registration> registered;
+    for (auto& one : devices::commands(server.server()))
+        registered.push_back(registry.add(std::move(one)));
+    RawArguments arguments{{"address", account}};
+    if (!id.empty()) arguments["id"] = id;
+    std::optional<CommandResult> result;
+    registry.call(name, arguments,
+                  {.name = "root", .permission = Permission::Operate, .door = "test"},
+                  server.server().shard(0).executor(),
+                  [&result](CommandResult got) { result = std::move(got); });
+    server.run();
+    REQUIRE(result);
+    return std::move(*result);
+}
+
 }  // namespace
+
+TEST_CASE("operators list and revoke devices") {
+    const unsigned shards = GENERATE(1u, 3u);
+    TestServer server{{}, shards};
+    auto& client = loginAs(server, phone, requestToken("HT-SHA-256-EXPR"));
+    const auto listed = command(server, "device list", "juliet@capulet.example");
+    REQUIRE(listed.rows().size() == 1);
+    const auto& row = listed.rows().front();
+    REQUIRE(row.size() == listed.columns().size());
+    const auto id = std::get<std::string>(row[0].value());
+    CHECK(id == list(client).front().id);
+    CHECK(std::get<std::string>(row[1].value()) == "Balcony");
+    CHECK(std::get<bool>(row[5].value()));
+    CHECK(!row[7].isNull());
+
+    CHECK(command(server, "device list", "nobody@capulet.example").error().code == "not-found");
+    CHECK(command(server, "device revoke", "nobody@capulet.example", id).error().code ==
+          "not-found");
+    server.addAccount("romeo@capulet.example");
+    CHECK(command(server, "device revoke", "romeo@capulet.example", id).error().code ==
+          "not-found");
+    CHECK(!client.isClosed());
+
+    const auto revoked = command(server, "device revoke", "juliet@capulet.example", id);
+    CHECK(!revoked.isRefusal());
+    CHECK(revoked.text().find("user passwd juliet@capulet.example") != std::string::npos);
+    CHECK(client.streamError() == "not-authorized");
+    const auto after = command(server, "device list", "juliet@capulet.example");
+    REQUIRE(after.rows().size() == 1);
+    CHECK(!std::get<bool>(after.rows().front()[5].value()));
+    CHECK(after.rows().front()[7].isNull());
+}
 
 TEST_CASE("the devices of an account are listed for its owner") {
     TestServer server;
@@ -74,7 +127,7 @@ TEST_CASE("clients that don't say which device they are are listed while they ar
     auto& other = server.login("juliet@capulet.example/orchard");
     const auto both = list(client);
     REQUIRE(both.size() == 2);
-    const auto error = client.ask("set", revokes(both[1].id));
+    const auto error = client.ask("set", revocation(both[1].id));
     CHECK(error.find("password-reset-required") != std::string::npos);
     CHECK(other.streamError() == "not-authorized");
     found = list(client);
@@ -106,7 +159,7 @@ TEST_CASE("a device that has a token alone is revoked for good") {
     REQUIRE(found.size() == 2);
     CHECK(found[0].text == "true password fast Balcony");
     CHECK(found[1].text == "true Orchard");
-    const auto error = parsed(client.ask("set", revokes(found[0].id)));
+    const auto error = parsed(client.ask("set", revocation(found[0].id)));
     const Element* condition = error->child("error");
     REQUIRE(condition);
     CHECK(condition->child("service-unavailable", ns::stanzaErrors));
@@ -115,8 +168,22 @@ TEST_CASE("a device that has a token alone is revoked for good") {
     CHECK(tryToken(server, "juliet", "HT-SHA-256-EXPR", token) == "not-authorized");
 
     // Without a password of now, a device is gone with its revocation.
-    CHECK(client.ask("set", revokes(found[1].id)).find("type='result'") != std::string::npos);
+    CHECK(client.ask("set", revocation(found[1].id)).find("type='result'") != std::string::npos);
     CHECK(client.streamError() == "not-authorized");
+}
+
+TEST_CASE("which device a session belongs to is known after a restart") {
+    TestServer server;
+    server.addAccount("juliet@capulet.example");
+    auto& client = open(server).forget();
+    client.send(plain2("juliet",
+                       userAgent(phone) + bind2("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")));
+    success2(client);
+    server.restart();
+    const auto found = list(loginAs(server, laptop));
+    REQUIRE(found.size() == 2);
+    CHECK(found[0].text == "true password Orchard");
+    CHECK(found[1].text == "true password Balcony");
 }
 
 TEST_CASE("nobody sees or revokes the devices of somebody else") {
@@ -126,26 +193,26 @@ TEST_CASE("nobody sees or revokes the devices of somebody else") {
     auto& romeo = server.login("romeo@capulet.example/orchard");
     CHECK(romeo.ask("get", listRequest, "juliet@capulet.example").find("forbidden") !=
           std::string::npos);
-    CHECK(romeo.ask("set", revokes(id), "juliet@capulet.example").find("forbidden") !=
+    CHECK(romeo.ask("set", revocation(id), "juliet@capulet.example").find("forbidden") !=
           std::string::npos);
-    CHECK(romeo.ask("set", revokes(id)).find("item-not-found") != std::string::npos);
+    CHECK(romeo.ask("set", revocation(id)).find("item-not-found") != std::string::npos);
     CHECK(!juliet.isClosed());
 }
 
 TEST_CASE("a revocation of nothing is an error") {
     TestServer server;
     auto& client = loginAs(server, phone);
-    struct Row {
-        std::string sent;
-        std::string condition;
+    const auto check = [&client](const std::string& sent, std::string_view condition) {
+        INFO(sent.substr(0, 100));
+        CHECK(client.ask("set", sent).find(condition) != std::string::npos);
     };
-    const auto row = GENERATE(values<Row>({{revokes("nobody"), "item-not-found"},
-                                           {revokes(""), "bad-request"},
-                                           {"<revoke xmlns='urn:xmpp:cam:0'/>", "bad-request"},
-                                           {revokes("session:"), "item-not-found"},
-                                           {revokes("session:nobody"), "item-not-found"},
-                                           {revokes(std::string(5000, 'x')), "item-not-found"}}));
-    CHECK(client.ask("set", row.sent).find(row.condition) != std::string::npos);
+    check(revocation("nobody"), "item-not-found");
+    check(revocation(""), "bad-request");
+    check("<revoke xmlns='urn:xmpp:cam:0'/>", "bad-request");
+    check(revocation("session:"), "item-not-found");
+    check(revocation("session:nobody"), "item-not-found");
+    const std::string longest(5000, 'x');
+    check(revocation(longest), "item-not-found");
     CHECK(list(client).size() == 1);
 }
 
