@@ -46,7 +46,7 @@ std::vector<Listed> list(TestClient& client) {
     return found;
 }
 
-std::string revoke(std::string_view id) {
+std::string revocationOf(std::string_view id) {
     return "<revoke xmlns='urn:xmpp:cam:0' id='" + std::string{id} + "'/>";
 }
 
@@ -127,7 +127,7 @@ TEST_CASE("clients that don't say which device they are are listed while they ar
     auto& other = server.login("juliet@capulet.example/orchard");
     const auto both = list(client);
     REQUIRE(both.size() == 2);
-    const auto error = client.ask("set", revoke(both[1].id));
+    const auto error = client.ask("set", revocationOf(both[1].id));
     CHECK(error.find("password-reset-required") != std::string::npos);
     CHECK(other.streamError() == "not-authorized");
     found = list(client);
@@ -159,7 +159,7 @@ TEST_CASE("a device that has a token alone is revoked for good") {
     REQUIRE(found.size() == 2);
     CHECK(found[0].text == "true password fast Balcony");
     CHECK(found[1].text == "true Orchard");
-    const auto error = parsed(client.ask("set", revoke(found[0].id)));
+    const auto error = parsed(client.ask("set", revocationOf(found[0].id)));
     const Element* condition = error->child("error");
     REQUIRE(condition);
     CHECK(condition->child("service-unavailable", ns::stanzaErrors));
@@ -168,7 +168,7 @@ TEST_CASE("a device that has a token alone is revoked for good") {
     CHECK(tryToken(server, "juliet", "HT-SHA-256-EXPR", token) == "not-authorized");
 
     // Without a password of now, a device is gone with its revocation.
-    CHECK(client.ask("set", revoke(found[1].id)).find("type='result'") != std::string::npos);
+    CHECK(client.ask("set", revocationOf(found[1].id)).find("type='result'") != std::string::npos);
     CHECK(client.streamError() == "not-authorized");
 }
 
@@ -180,6 +180,7 @@ TEST_CASE("which device a session belongs to is known after a restart") {
                        userAgent(phone) + bind2("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")));
     success2(client);
     server.restart();
+    server.advance(1s);
     const auto found = list(loginAs(server, laptop));
     REQUIRE(found.size() == 2);
     CHECK(found[0].text == "true password Orchard");
@@ -193,9 +194,9 @@ TEST_CASE("nobody sees or revokes the devices of somebody else") {
     auto& romeo = server.login("romeo@capulet.example/orchard");
     CHECK(romeo.ask("get", listRequest, "juliet@capulet.example").find("forbidden") !=
           std::string::npos);
-    CHECK(romeo.ask("set", revoke(id), "juliet@capulet.example").find("forbidden") !=
+    CHECK(romeo.ask("set", revocationOf(id), "juliet@capulet.example").find("forbidden") !=
           std::string::npos);
-    CHECK(romeo.ask("set", revoke(id)).find("item-not-found") != std::string::npos);
+    CHECK(romeo.ask("set", revocationOf(id)).find("item-not-found") != std::string::npos);
     CHECK(!juliet.isClosed());
 }
 
@@ -206,13 +207,13 @@ TEST_CASE("a revocation of nothing is an error") {
         INFO(sent.substr(0, 100));
         CHECK(client.ask("set", sent).find(condition) != std::string::npos);
     };
-    check(revoke("nobody"), "item-not-found");
-    check(revoke(""), "bad-request");
+    check(revocationOf("nobody"), "item-not-found");
+    check(revocationOf(""), "bad-request");
     check("<revoke xmlns='urn:xmpp:cam:0'/>", "bad-request");
-    check(revoke("session:"), "item-not-found");
-    check(revoke("session:nobody"), "item-not-found");
+    check(revocationOf("session:"), "item-not-found");
+    check(revocationOf("session:nobody"), "item-not-found");
     const std::string longest(5000, 'x');
-    check(revoke(longest), "item-not-found");
+    check(revocationOf(longest), "item-not-found");
     CHECK(list(client).size() == 1);
 }
 

@@ -202,7 +202,8 @@ TEST_CASE("what belongs to accounts is declared for every table that has a colum
         auto tables = setup.await(setup.database().read(work));
         std::vector<std::string> declared{"credential"};
         for (const auto some : {RosterStore::accountTables(), ArchiveStore::accountTables(),
-                                SessionStore::accountTables(), KeyedStore::accountTables()}) {
+                                SessionStore::accountTables(), KeyedStore::accountTables(),
+                                DeviceStore::accountTables()}) {
             for (const auto& table : some) declared.emplace_back(table.table);
         }
         std::sort(tables.begin(), tables.end());
