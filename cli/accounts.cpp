@@ -129,7 +129,7 @@ Account readAccount(std::string name, const toml::table& table, Mistakes& mistak
 }
 
 // A basic string of TOML.
-std::string quoted(std::string_view text) {
+std::string inQuotes(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') out += '\\';
@@ -146,9 +146,9 @@ std::string quoted(std::string_view text) {
 
 std::string toToml(const Account& account) {
     std::ostringstream out;
-    out << "[accounts." << quoted(account.name) << "]\n";
+    out << "[accounts." << inQuotes(account.name) << "]\n";
     const auto line = [&](const char* key, const std::string& value) {
-        if (!value.empty()) out << key << " = " << quoted(value) << '\n';
+        if (!value.empty()) out << key << " = " << inQuotes(value) << '\n';
     };
     line("jid", account.jid);
     line("host", account.host);
@@ -157,7 +157,7 @@ std::string toToml(const Account& account) {
         line("tls", account.tls == Tls::Direct ? "direct" : "starttls");
     }
     for (std::size_t i = 0; i < account.trustedFingerprints.size(); ++i) {
-        out << (i ? ", " : "trust_fingerprint = [") << quoted(account.trustedFingerprints[i]);
+        out << (i ? ", " : "trust_fingerprint = [") << inQuotes(account.trustedFingerprints[i]);
     }
     if (!account.trustedFingerprints.empty()) out << "]\n";
     line("ca_file", account.caFile);
@@ -293,7 +293,7 @@ bool AccountsFile::remove(std::string_view name) {
 
 void AccountsFile::makeDefault(std::string_view name) {
     std::string text = text_;
-    const std::string line = "default = " + quoted(name) + "\n";
+    const std::string line = "default = " + inQuotes(name) + "\n";
     if (default_.empty()) {
         text = line + "\n" + text;
     } else {

@@ -108,6 +108,7 @@ void Application::startServer() {
     prepareSchema(*database_, allMigrations(*plugins_), *config_->settings);
     server_ = std::make_unique<Server>(*database_, workers_, config_->settings, config_->hosts, executors);
     server_->setSaltSecret(readSaltSecret());
+    server_->setCommands(&registry_);
     plugins_->wire(*server_, *config_->settings);
 
     TlsProfile profile{.alpn = {"xmpp-client"},
@@ -182,7 +183,7 @@ void Application::startControl() {
     controls_ = std::make_shared<ServerControls>();
     controls_->version = version;
     controls_->started = started_;
-    controls_->config = [this] { return std::atomic_load(&config_); };
+    controls_->config = [this] { return currentConfig(); };
     controls_->options = [this] { return allOptions(*plugins_); };
     controls_->read = [this](const std::optional<NamedText>& text) {
         if (text) return readConfig(text->text, text->name, allOptions(*plugins_));
@@ -211,6 +212,11 @@ void Application::startControl() {
                               .program = "epoded " + std::string{version}});
 }
 
+ConfigPtr Application::currentConfig() const {
+    const std::lock_guard lock{configMutex_};
+    return config_;
+}
+
 Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
     for (const auto& problem : tls_->reload(certificateFiles(*config->settings, config_->hosts, data_)))
         serverLog.error("a certificate could not be loaded; the one before stays", {{"problem", problem}});
@@ -220,7 +226,10 @@ Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
         loops_[i]->post([&streams = *streams_[i]] { streams.settingsChanged(); });
     plugins_->wire(*server_, *config->settings);
     pluginCommands_->update();
-    std::atomic_store(&config_, std::move(config));
+    {
+        const std::lock_guard lock{configMutex_};
+        config_ = std::move(config);
+    }
     log_.writer().reopen();
     co_return;
 }

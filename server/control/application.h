@@ -18,6 +18,7 @@
 #include "stream/client_streams.h"
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -46,13 +47,16 @@ private:
     void listen();
     void startControl();
     void stop();
+    ConfigPtr currentConfig() const;
     Task<> apply(ConfigPtr config, const ConfigChanges& changes);
     void reload();
     void watch(Duration interval);
     std::string readSaltSecret() const;
 
     const StartRequest request_;
+    // Replaced by a reload on the first loop; the control thread asks for it by currentConfig().
     ConfigPtr config_;
+    mutable std::mutex configMutex_;
     Signals& signals_;
     const std::string data_;
     InstanceLock lock_;

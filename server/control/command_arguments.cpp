@@ -18,7 +18,7 @@ std::optional<std::int64_t> toInteger(std::string_view text) {
     return value;
 }
 
-std::string quoted(std::string_view text) {
+std::string inQuotes(std::string_view text) {
     // Long texts (files, garbage) would hide the sentence that they stand in.
     constexpr std::size_t shown = 60;
     if (text.size() <= shown) return "\"" + std::string{text} + "\"";
@@ -49,7 +49,7 @@ Typed typed(const Argument& argument, const std::string& text) {
             auto jid = Jid::parse(text);
             if (!jid) {
                 return {{},
-                        argument.name + " is " + quoted(text) +
+                        argument.name + " is " + inQuotes(text) +
                             ", which is no valid address like juliet@capulet.example."};
             }
             return {Value{std::move(*jid)}, {}};
@@ -58,7 +58,7 @@ Typed typed(const Argument& argument, const std::string& text) {
             auto domain = prepareDomain(text);
             if (!domain) {
                 return {{},
-                        argument.name + " is " + quoted(text) +
+                        argument.name + " is " + inQuotes(text) +
                             ", which is no valid domain like capulet.example."};
             }
             return {Value{std::move(*domain)}, {}};
@@ -73,7 +73,7 @@ Typed typed(const Argument& argument, const std::string& text) {
                 } else if (argument.least != INT64_MIN) {
                     expected += " of at least " + std::to_string(argument.least);
                 }
-                return {{}, argument.name + " is " + quoted(text) + expected + "."};
+                return {{}, argument.name + " is " + inQuotes(text) + expected + "."};
             }
             return {Value{*number}, {}};
         }
@@ -81,7 +81,7 @@ Typed typed(const Argument& argument, const std::string& text) {
             const auto size = parseBytes(text);
             if (!size) {
                 return {{},
-                        argument.name + " is " + quoted(text) +
+                        argument.name + " is " + inQuotes(text) +
                             " instead of a size like 64 KiB or 1 MiB."};
             }
             return {Value{*size}, {}};
@@ -90,7 +90,7 @@ Typed typed(const Argument& argument, const std::string& text) {
             const auto duration = parseDuration(text);
             if (!duration) {
                 return {{},
-                        argument.name + " is " + quoted(text) +
+                        argument.name + " is " + inQuotes(text) +
                             " instead of a duration like 30 s, 5 min or 7 d."};
             }
             return {Value{*duration}, {}};
@@ -99,7 +99,7 @@ Typed typed(const Argument& argument, const std::string& text) {
             if (std::find(argument.choices.begin(), argument.choices.end(), text) ==
                 argument.choices.end()) {
                 return {{},
-                        argument.name + " is " + quoted(text) + " instead of one of " +
+                        argument.name + " is " + inQuotes(text) + " instead of one of " +
                             joined(argument.choices) + "." + didYouMean(text, argument.choices)};
             }
             return {Value{text}, {}};
@@ -181,7 +181,7 @@ CheckedArguments checkArguments(const CommandInfo& command, const RawArguments& 
     }
     for (const auto& [name, value] : raw) {
         if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-        problems += (problems.empty() ? "" : " ") + ("There is no argument " + quoted(name) + ".") +
+        problems += (problems.empty() ? "" : " ") + ("There is no argument " + inQuotes(name) + ".") +
                     didYouMean(name, names);
     }
     if (!problems.empty()) {

@@ -18,7 +18,7 @@ namespace epode {
 
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string inQuotes(std::string_view text) {
     std::string result = "\"";
     for (const char letter : text) {
         if (letter == '"' || letter == '\\') {
@@ -48,7 +48,7 @@ bool isBareKey(std::string_view key) {
 }
 
 std::string keyText(std::string_view key) {
-    return isBareKey(key) ? std::string{key} : quoted(key);
+    return isBareKey(key) ? std::string{key} : inQuotes(key);
 }
 
 std::string joinedKey(const std::string& prefix, std::string_view key) {
@@ -58,7 +58,7 @@ std::string joinedKey(const std::string& prefix, std::string_view key) {
 std::string lastPart(std::string_view key) { return std::string{key.substr(key.rfind('.') + 1)}; }
 
 std::string hostKey(std::string_view host, std::string_view key) {
-    return host.empty() ? std::string{key} : "host." + quoted(host) + "." + std::string{key};
+    return host.empty() ? std::string{key} : "host." + inQuotes(host) + "." + std::string{key};
 }
 
 // What a value is, for the sentence "… is X".
@@ -79,7 +79,7 @@ std::string describe(const toml::node& node) {
             break;
     }
     if (const auto text = node.value_exact<std::string>()) {
-        return text->size() <= shown ? quoted(*text)
+        return text->size() <= shown ? inQuotes(*text)
                                      : "a text of " + std::to_string(text->size()) + " bytes";
     }
     std::ostringstream number;
@@ -148,7 +148,7 @@ public:
         }
         if (!read.problem.empty()) {
             mistakes_.push_back({overridePlace, 0, 0, key,
-                                 badValue(key, quoted(text), read.problem, *option, text)});
+                                 badValue(key, inQuotes(text), read.problem, *option, text)});
             return;
         }
         config_->values.insert_or_assign(key,
@@ -318,26 +318,26 @@ private:
 
     void host(const toml::key& key, const toml::node& node) {
         const std::string name{key.str()};
-        const auto shown = "host." + quoted(name);
+        const auto shown = "host." + inQuotes(name);
         const auto* table = node.as_table();
         if (!table) {
             return mistake(node.source(), shown,
-                           "The host " + quoted(name) + " is " + describe(node) +
-                               "; expected a section, [host." + quoted(name) + "].");
+                           "The host " + inQuotes(name) + " is " + describe(node) +
+                               "; expected a section, [host." + inQuotes(name) + "].");
         }
         if (const auto domain = unquotedDomain(name, *table)) {
             return mistake(key.source(), shown,
-                           "The name of the host needs quotes: [host." + quoted(*domain) + "].");
+                           "The name of the host needs quotes: [host." + inQuotes(*domain) + "].");
         }
         const auto domain = prepareDomain(name);
         if (!domain) {
             return mistake(
                 key.source(), shown,
-                quoted(name) + " is no valid domain; expected one like capulet.example.");
+                inQuotes(name) + " is no valid domain; expected one like capulet.example.");
         }
         if (std::find(config_->hosts.begin(), config_->hosts.end(), *domain) !=
             config_->hosts.end()) {
-            return mistake(key.source(), shown, "The host " + quoted(*domain) + " is there twice.");
+            return mistake(key.source(), shown, "The host " + inQuotes(*domain) + " is there twice.");
         }
         config_->hosts.push_back(*domain);
         for (const auto& [innerKey, inner] : *table) entry(innerKey, inner, "", *domain);
@@ -490,12 +490,12 @@ ConfigChanges compareConfigs(const Config& before, const Config& after, const Op
 std::string tomlText(const std::any& value) {
     if (const auto* flag = std::any_cast<bool>(&value)) return *flag ? "true" : "false";
     if (const auto* number = std::any_cast<std::int64_t>(&value)) return std::to_string(*number);
-    if (const auto* bytes = std::any_cast<Bytes>(&value)) return quoted(toText(*bytes));
-    if (const auto* duration = std::any_cast<Duration>(&value)) return quoted(toText(*duration));
-    if (const auto* text = std::any_cast<std::string>(&value)) return quoted(*text);
+    if (const auto* bytes = std::any_cast<Bytes>(&value)) return inQuotes(toText(*bytes));
+    if (const auto* duration = std::any_cast<Duration>(&value)) return inQuotes(toText(*duration));
+    if (const auto* text = std::any_cast<std::string>(&value)) return inQuotes(*text);
     if (const auto* texts = std::any_cast<std::vector<std::string>>(&value)) {
         std::string list;
-        for (const auto& text : *texts) list += (list.empty() ? "" : ", ") + quoted(text);
+        for (const auto& text : *texts) list += (list.empty() ? "" : ", ") + inQuotes(text);
         return "[" + list + "]";
     }
     return "";

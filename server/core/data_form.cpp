@@ -87,9 +87,19 @@ void writeField(Element& parent, const FormField& field, ShowType showType) {
         if (!option.label.empty()) child.set("label", option.label);
         child.addWithText("value", option.value);
     }
+    if (field.datatype.empty()) return;
+    Element& validate = element.add("validate", ns::formValidation);
+    validate.set("datatype", field.datatype);
+    if (field.least.empty() && field.most.empty()) {
+        validate.add("basic");
+        return;
+    }
+    Element& range = validate.add("range");
+    if (!field.least.empty()) range.set("min", field.least);
+    if (!field.most.empty()) range.set("max", field.most);
 }
 
-std::string quoted(std::string_view text) { return "'" + std::string{text} + "'"; }
+std::string inQuotes(std::string_view text) { return "'" + std::string{text} + "'"; }
 
 bool isOption(const FormField& question, std::string_view value) {
     if (question.options.empty()) return true;
@@ -101,17 +111,17 @@ std::optional<std::string> problemWithValue(const FormField& question, std::stri
     switch (question.type) {
         case FieldType::Boolean:
             if (!parseBoolean(value)) {
-                return quoted(question.var) + " must be 'true' or 'false'.";
+                return inQuotes(question.var) + " must be 'true' or 'false'.";
             }
             break;
         case FieldType::JidSingle:
         case FieldType::JidMulti:
-            if (!Jid::parse(value)) return quoted(question.var) + " must be an address.";
+            if (!Jid::parse(value)) return inQuotes(question.var) + " must be an address.";
             break;
         case FieldType::ListSingle:
         case FieldType::ListMulti:
             if (!isOption(question, value)) {
-                return quoted(question.var) + " must be one of its options.";
+                return inQuotes(question.var) + " must be one of its options.";
             }
             break;
         default:
@@ -127,10 +137,10 @@ std::optional<std::string> problemWithField(const FormField& question, const For
                                      [](const std::string& value) { return value.empty(); });
     if (isBlank) {
         if (!question.isRequired) return std::nullopt;
-        return quoted(question.var) + " is required.";
+        return inQuotes(question.var) + " is required.";
     }
     if (values.size() > 1 && !mayHaveManyValues(question.type)) {
-        return quoted(question.var) + " takes one value.";
+        return inQuotes(question.var) + " takes one value.";
     }
     for (const auto& value : values) {
         if (auto problem = problemWithValue(question, value)) return problem;
@@ -237,7 +247,7 @@ std::optional<std::string> DataForm::problemWith(const DataForm& answer) const {
         if (question.var == "FORM_TYPE") {
             // Without one the wrapper tells what the form is for (XEP-0068, 4.1).
             if (!answered || answer.formType() == formType()) continue;
-            return "The form must be of the type " + quoted(formType()) + ".";
+            return "The form must be of the type " + inQuotes(formType()) + ".";
         }
         if (auto problem = problemWithField(question, answered)) return problem;
     }

@@ -28,6 +28,16 @@ constexpr std::size_t growthMax = 65536;
 constexpr std::size_t headerBytesMax = 16384;
 constexpr std::size_t keptTextBytes = 4096;
 
+// Where expat is. Newer headers call the function by another name, and warn of the old one.
+template <typename Parser>
+std::int64_t byteIndex(Parser parser) {
+    if constexpr (requires { XML_GetCurrentByteIndex64(parser); }) {
+        return XML_GetCurrentByteIndex64(parser);
+    } else {
+        return XML_GetCurrentByteIndex(parser);
+    }
+}
+
 // Expat 2.6 (and Debian's 2.5) puts off looking at an unfinished token again until more has come,
 // which would hold back a stanza whose start tag came in two reads. A template, as older headers
 // don't declare the function.
@@ -259,7 +269,7 @@ bool XmlExpatParser::parse(std::string_view piece) {
     if (hasFailed_) return false;
     // Expat's event is where it stopped: at the token that is not finished.
     if (taken_ >= tokenBytesPatient) {
-        unfinished_ = std::size_t(std::int64_t(fed_) - XML_GetCurrentByteIndex(parser_));
+        unfinished_ = std::size_t(std::int64_t(fed_) - byteIndex(parser_));
     }
     return true;
 }

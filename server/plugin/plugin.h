@@ -117,6 +117,14 @@ public:
         };
         return served;
     }
+    // Hooks whose handlers may wait: `Task<void> handler(Event&)`.
+    template <typename P, typename E>
+    void on(AsyncHook<E> Services::*hook, P* plugin, Task<void> (P::*handler)(E&)) {
+        (services_.*hook).add(plugin_, [plugin, handler](E& event) { return (plugin->*handler)(event); });
+    }
+    // What nodes of this name in accounts are; of several plugins the first says it.
+    void knowPepNode(PepNode node) { services_.pepNodes.try_emplace(node.name, node); }
+    void offerChatSettings(ChatSettings& settings) { services_.chatSettings = &settings; }
     // This plugin serves personal eventing: others find it at `Services::pep`.
     void offerPep(Pep& pep) { services_.pep = &pep; }
     // Requests before login.
@@ -186,20 +194,40 @@ public:
 
     // Work by the clock, as a member function `Task<Duration> step()`: one bounded step, which returns
     // how long to wait before the next. It runs on the first shard, never twice at a time, and not any
-    // more when the plugin is unloaded (a step under way ends before the plugin does).
+    // more when the plugin is unloaded (a step under way ends before the plugin does). What is returned
+    // calls for the next step at once.
     template <typename P>
-    void inBackground(Duration first, P* plugin, Task<Duration> (P::*step)()) {
+    std::shared_ptr<Waker> inBackground(Duration first, P* plugin, Task<Duration> (P::*step)()) {
         services_.background.push_back({plugin_, first, [plugin, step] { return (plugin->*step)(); }});
+        return services_.background.back().waker;
     }
     // Of the hosts that have this plugin this is the first: who does something for the whole server
     // does it here.
     bool isFirstHost() const { return isFirstHost_; }
 
+    // An ad-hoc command (route/ad_hoc.h), as a member function `Task<AdHocReply> run(const AdHocCall&)`.
+    template <typename P>
+    void onAdHoc(AdHocCommand command, P* plugin, Task<AdHocReply> (P::*run)(const AdHocCall&)) {
+        command.run = [plugin, run](const AdHocCall& call) { return (plugin->*run)(call); };
+        services_.adHocCommands.push_back(std::move(command));
+    }
+
     // Service discovery.
     DiscoEntry& hostDisco() { return services_.hostDisco; }
     DiscoEntry& accountDisco() { return services_.accountDisco; }
+    // Requests about nodes, as member functions `bool isOwn(const Iq&) const` and
+    // `Task<Reply> answer(const Iq&)`.
+    template <typename P>
+    void onDiscoNodes(Addressee addressee, P* plugin, bool (P::*isOwn)(const Iq&) const,
+                      Task<Reply> (P::*answer)(const Iq&)) {
+        services_.discoNodes.push_back(
+            {addressee, [plugin, isOwn](const Iq& iq) { return (plugin->*isOwn)(iq); },
+             [plugin, answer](const Iq& iq) { return (plugin->*answer)(iq); }});
+    }
     void hostFeature(std::string_view feature) { services_.hostDisco.features.emplace_back(feature); }
     void accountFeature(std::string_view feature) { services_.accountDisco.features.emplace_back(feature); }
+    // One that is there while personal eventing is.
+    void accountFeatureWithPep(std::string_view feature);
 
 private:
     Server& server_;

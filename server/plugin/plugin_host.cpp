@@ -73,6 +73,14 @@ ServedDomain& PluginContext::serve(std::string_view domain) {
     return served;
 }
 
+// Whether somebody serves it is known when all plugins are wired.
+void PluginContext::accountFeatureWithPep(std::string_view feature) {
+    services_.accountDisco.extensions.push_back(
+        [services = &services_, feature = std::string{feature}](Element& query) {
+            if (services->pep) query.add("feature").set("var", feature);
+        });
+}
+
 StaticPlugin::StaticPlugin(const PluginEntry* entry) { staticPlugins().push_back(entry); }
 
 struct PluginHost::Library {

@@ -16,6 +16,7 @@
 
 namespace epode {
 
+class Commands;
 class Database;
 class LoginLimiter;
 class WorkerPool;
@@ -60,6 +61,9 @@ public:
     // For the salts of accounts that don't exist: secret, and the same after a restart.
     const std::string& saltSecret() const { return saltSecret_; }
     void setSaltSecret(std::string secret) { saltSecret_ = std::move(secret); }
+    // The commands that operators have; null where there are none (some tests). Before the first stanza.
+    Commands* commands() const { return commands_; }
+    void setCommands(Commands* commands) { commands_ = commands; }
     void setElsewhere(Elsewhere* elsewhere) { elsewhere_ = elsewhere; }
 
     // To every shard; each takes the new value in one of its turns.
@@ -91,6 +95,7 @@ private:
     std::vector<std::unique_ptr<Shard>> shards_;
     std::string saltSecret_;
     SteadyTime started_;
+    Commands* commands_ = nullptr;
     Elsewhere* elsewhere_ = nullptr;
     std::atomic<bool> stopping_ = false;
 };

@@ -46,7 +46,7 @@ std::vector<Listed> list(TestClient& client) {
     return found;
 }
 
-std::string revocationOf(std::string_view id) {
+std::string revocation(std::string_view id) {
     return "<revoke xmlns='urn:xmpp:cam:0' id='" + std::string{id} + "'/>";
 }
 
@@ -127,7 +127,7 @@ TEST_CASE("clients that don't say which device they are are listed while they ar
     auto& other = server.login("juliet@capulet.example/orchard");
     const auto both = list(client);
     REQUIRE(both.size() == 2);
-    const auto error = client.ask("set", revocationOf(both[1].id));
+    const auto error = client.ask("set", revocation(both[1].id));
     CHECK(error.find("password-reset-required") != std::string::npos);
     CHECK(other.streamError() == "not-authorized");
     found = list(client);
@@ -159,7 +159,7 @@ TEST_CASE("a device that has a token alone is revoked for good") {
     REQUIRE(found.size() == 2);
     CHECK(found[0].text == "true password fast Balcony");
     CHECK(found[1].text == "true Orchard");
-    const auto error = parsed(client.ask("set", revocationOf(found[0].id)));
+    const auto error = parsed(client.ask("set", revocation(found[0].id)));
     const Element* condition = error->child("error");
     REQUIRE(condition);
     CHECK(condition->child("service-unavailable", ns::stanzaErrors));
@@ -168,7 +168,7 @@ TEST_CASE("a device that has a token alone is revoked for good") {
     CHECK(tryToken(server, "juliet", "HT-SHA-256-EXPR", token) == "not-authorized");
 
     // Without a password of now, a device is gone with its revocation.
-    CHECK(client.ask("set", revocationOf(found[1].id)).find("type='result'") != std::string::npos);
+    CHECK(client.ask("set", revocation(found[1].id)).find("type='result'") != std::string::npos);
     CHECK(client.streamError() == "not-authorized");
 }
 
@@ -194,9 +194,9 @@ TEST_CASE("nobody sees or revokes the devices of somebody else") {
     auto& romeo = server.login("romeo@capulet.example/orchard");
     CHECK(romeo.ask("get", listRequest, "juliet@capulet.example").find("forbidden") !=
           std::string::npos);
-    CHECK(romeo.ask("set", revocationOf(id), "juliet@capulet.example").find("forbidden") !=
+    CHECK(romeo.ask("set", revocation(id), "juliet@capulet.example").find("forbidden") !=
           std::string::npos);
-    CHECK(romeo.ask("set", revocationOf(id)).find("item-not-found") != std::string::npos);
+    CHECK(romeo.ask("set", revocation(id)).find("item-not-found") != std::string::npos);
     CHECK(!juliet.isClosed());
 }
 
@@ -207,13 +207,13 @@ TEST_CASE("a revocation of nothing is an error") {
         INFO(sent.substr(0, 100));
         CHECK(client.ask("set", sent).find(condition) != std::string::npos);
     };
-    check(revocationOf("nobody"), "item-not-found");
-    check(revocationOf(""), "bad-request");
+    check(revocation("nobody"), "item-not-found");
+    check(revocation(""), "bad-request");
     check("<revoke xmlns='urn:xmpp:cam:0'/>", "bad-request");
-    check(revocationOf("session:"), "item-not-found");
-    check(revocationOf("session:nobody"), "item-not-found");
+    check(revocation("session:"), "item-not-found");
+    check(revocation("session:nobody"), "item-not-found");
     const std::string longest(5000, 'x');
-    check(revocationOf(longest), "item-not-found");
+    check(revocation(longest), "item-not-found");
     CHECK(list(client).size() == 1);
 }
 

@@ -129,6 +129,8 @@ public:
 
     // Plugins are made anew, as by a reload.
     void rewire();
+    // Another configuration file, for the next start.
+    void configure(std::string_view toml);
     // An orderly stop and start, or a crash: connections end, the database stays.
     void restart(Duration downFor = {});
     void crash(Duration downFor = {});
