@@ -130,7 +130,6 @@ public:
     const Settings& settings() const { return *settings_; }
     const SessionLimits& limits() const { return limits_; }
     void replace(SettingsPtr settings);
-    void replace(std::shared_ptr<const Services> services) { services_ = std::move(services); }
     // What a plugin keeps for this host on this shard.
     StateSlots& slots() { return slots_; }
     template <typename T>

@@ -14,12 +14,12 @@ namespace {
 
 const Jid juliet = *Jid::parse("juliet@capulet.example");
 
-struct Commands {
+struct AccountCommands {
     TestServer& server;
     PluginHost plugins{""};
     CommandRegistry registry;
     std::vector<CommandRegistry::Registration> added;
-    explicit Commands(TestServer& tested, const std::string& folder = "")
+    explicit AccountCommands(TestServer& tested, const std::string& folder = "")
         : server{tested}, added{addAccountCommands(registry, tested.server(), plugins, folder)} {}
 
     CommandResult call(const std::string& name, const RawArguments& arguments) {
@@ -142,12 +142,12 @@ TEST_CASE("an account that was exported, erased and imported elsewhere is the sa
     {
         TestServer server;
         live(server);
-        Commands commands{server};
+        AccountCommands commands{server};
         const auto exported =
             commands.call("account export", {{"address", juliet.text()}, {"file", file}});
         INFO((exported.isRefusal() ? exported.error().message : ""));
         REQUIRE_FALSE(exported.isRefusal());
-        auto rows = Commands::rows(exported);
+        auto rows = AccountCommands::rows(exported);
         CHECK(rows["server | contacts"] == 1);
         CHECK(rows["server | requests of contacts"] == 1);
         CHECK(rows["server | messages of the archive"] == 3);
@@ -161,7 +161,7 @@ TEST_CASE("an account that was exported, erased and imported elsewhere is the sa
         const auto erased = commands.call("account erase", {{"address", juliet.text()}});
         REQUIRE_FALSE(erased.isRefusal());
         CHECK(erased.warnings().empty());
-        rows = Commands::rows(erased);
+        rows = AccountCommands::rows(erased);
         CHECK(rows["archive | messages"] == 4);
         CHECK(rows["roster_item | contacts"] == 1);
         CHECK(rows["keyed | values of vcard"] == 1);
@@ -176,7 +176,7 @@ TEST_CASE("an account that was exported, erased and imported elsewhere is the sa
         before = lookAt(same);
     }
     TestServer other;
-    Commands commands{other};
+    AccountCommands commands{other};
     const auto imported = commands.call("account import", {{"file", file}});
     INFO((imported.isRefusal() ? imported.error().message : ""));
     REQUIRE_FALSE(imported.isRefusal());
@@ -211,7 +211,7 @@ TEST_CASE("an imported account has the requests of those who asked it before") {
           userFile("<presence xmlns='jabber:client' type='subscribe' from='romeo@montague.example'>"
                    "<nick xmlns='http://jabber.org/protocol/nick'>Romeo</nick></presence>"));
     TestServer server;
-    Commands commands{server};
+    AccountCommands commands{server};
     REQUIRE_FALSE(commands.call("account import", {{"file", file}}).isRefusal());
     const auto account = server.wait(server.server().stores().accounts.find(juliet.text()));
     REQUIRE(account);
@@ -251,7 +251,7 @@ TEST_CASE("a file of another server is imported: plain password, included files,
         "xmlns='urn:xmpp:delay' from='capulet.example' stamp='1969-07-21T00:32:29Z'>Offline "
         "Storage</delay></message></offline-messages></user>");
     TestServer server;
-    Commands commands{server};
+    AccountCommands commands{server};
     const auto imported = commands.call("account import", {{"file", folder / "all.xml"}});
     REQUIRE_FALSE(imported.isRefusal());
     CHECK(imported.text() == "Accounts that were made: 2.");
@@ -312,7 +312,7 @@ TEST_CASE("a file that can't be read makes nothing") {
          "href='file.xml'/></host></server-data>"},
     };
     TestServer server;
-    Commands commands{server};
+    AccountCommands commands{server};
     const std::string file = folder / "file.xml";
     for (const auto& [name, text] : files) {
         INFO(name);
@@ -337,7 +337,7 @@ TEST_CASE("an import leaves an account that exists as it is") {
     write(file, userFile("<vCard xmlns='vcard-temp'><FN>Somebody else</FN></vCard>"));
     TestServer server;
     server.login("juliet@capulet.example/balcony");
-    Commands commands{server};
+    AccountCommands commands{server};
     const auto imported = commands.call("account import", {{"file", file}});
     REQUIRE_FALSE(imported.isRefusal());
     CHECK(imported.text() == "Accounts that were made: 0.");
@@ -350,7 +350,7 @@ TEST_CASE("an export replaces no file and leaves none behind when it fails") {
     const test::TemporaryFolder folder;
     TestServer server;
     server.login("juliet@capulet.example/balcony");
-    Commands commands{server, folder / "exports"};
+    AccountCommands commands{server, folder / "exports"};
     const std::string file = folder / "file.xml";
     write(file, "precious");
     CHECK(
@@ -397,7 +397,7 @@ TEST_CASE(
         INFO(xml);
         write(file, userFile(xml));
         TestServer server;
-        Commands commands{server};
+        AccountCommands commands{server};
         const auto imported = commands.call("account import", {{"file", file}});
         REQUIRE_FALSE(imported.isRefusal());
         const auto found =

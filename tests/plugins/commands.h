@@ -29,7 +29,7 @@ struct CommandStage {
     void addCommands() {
         registrations = addUserCommands(registry, server.server());
         for (const auto& [name, entry] : plugins.available())
-            for (Command& command : PluginHost::commands(*entry, server.server()))
+            for (Command& command : plugins.commands(*entry, server.server()))
                 registrations.push_back(registry.add(std::move(command)));
         server.server().setCommands(&registry);
     }
