@@ -60,20 +60,22 @@ Task<void> BookmarksPlugin::requested(PepRequest& request) {
     const bool isItems = request.node == ns;
     if (!isItems && request.node != oldNs) co_return;
     const Jid account = request.account;
-    if (request.isFromOwner()) co_await keeper_.ready(account);
-    if (request.kind != PepRequest::Kind::Publish) co_return;
-
-    const Element* item = request.action.child("item");
-    const Element* payload = item ? item->firstChild() : nullptr;
-    if (isItems) {
-        request.refusal = whyNotBookmark(item ? item->get("id") : "", payload);
-        co_return;
+    if (request.kind == PepRequest::Kind::Publish) {
+        const Element* item = request.action.child("item");
+        const Element* payload = item ? item->firstChild() : nullptr;
+        if (isItems) {
+            request.refusal = whyNotBookmark(item ? item->get("id") : "", payload);
+        } else if (payload) {  // else it is refused anyway
+            request.refusal = whyNotStorage(*payload, keeper_.roomsMax());
+        }
+        if (request.refusal) co_return;
+        if (!isItems) {
+            // At once: what comes later its client can't have seen.
+            auto before = co_await keeper_.storage(account);
+            request.note = std::make_shared<const std::string>(std::move(before));
+        }
     }
-    if (!payload) co_return;  // it is refused anyway
-    request.refusal = whyNotStorage(*payload, keeper_.roomsMax());
-    if (request.refusal) co_return;
-    auto before = co_await keeper_.storage(account);
-    request.note = std::make_shared<const std::string>(std::move(before));
+    if (request.isFromOwner()) co_await keeper_.ready(account);
 }
 
 Verdict BookmarksPlugin::changed(PepEvent& event) {

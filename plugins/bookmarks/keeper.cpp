@@ -116,8 +116,9 @@ Task<std::string> Keeper::storage(Jid account) {
 }
 
 Task<std::optional<StanzaError>> Keeper::keepStorage(Jid account, std::string storage) {
-    co_await ready(account);
+    // At once: what comes later its client can't have seen.
     auto before = co_await this->storage(account);
+    co_await ready(account);
     PepPublication publication;
     publication.node = oldNs;
     publication.id = storageId;
@@ -186,7 +187,8 @@ Task<void> Keeper::bringTogether(Jid account) {
 
     const std::string before = stored ? stored->payload : std::string{};
     if (stored && !isSame(before, writeStorage(before, bookmarks))) {
-        for (auto& [address, bookmark] : read(before)) {
+        const Bookmarks listed = read(before);
+        for (const auto& [address, bookmark] : listed) {
             const auto known = bookmarks.find(address);
             bool isNewer = true;
             for (const PepItem& item : current)
@@ -206,9 +208,11 @@ Task<void> Keeper::bringTogether(Jid account) {
         co_return;
     }
     const Bookmarks inStorage = read(before);
-    for (auto& [address, bookmark] : read(*old))
-        if (!bookmarks.contains(address) && !inStorage.contains(address))
-            co_await publish(account, bookmark.id, bookmark.conference);
+    const Bookmarks inPrivate = read(*old);
+    for (const auto& [address, bookmark] : inPrivate) {
+        if (bookmarks.contains(address) || inStorage.contains(address)) continue;
+        co_await publish(account, bookmark.id, bookmark.conference);
+    }
     std::string all = joined(before, *old);
     co_await follow(account, std::move(all));
     std::string key{privateKey};

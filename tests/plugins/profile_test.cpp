@@ -260,6 +260,7 @@ TEST_CASE("what is no vCard is not published as one, and nobody publishes somebo
     TestServer server;
     auto& juliet = server.login("juliet@capulet.example/balcony");
     auto& romeo = server.login("romeo@montague.example/orchard");
+    juliet.ask("set", publish(nickNode, "", nick("J"), {{"access_model", "open"}}));
     juliet.ask("set", oldCard("<FN>Juliet</FN>"));
     CHECK(outcome(juliet.ask("set", publish(node, "", note("x")))) == "modify bad-request");
     CHECK(outcome(juliet.ask("set", publish(node, "", oldCard("<FN>x</FN>")))) ==
