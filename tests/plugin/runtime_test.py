@@ -190,6 +190,35 @@ def check_overrides(server, client):
     assert client.iq("set", large).get("type") == "result"
 
 
+def check_state(server):
+    """What a session has switched on, and what an account has said, holds over a new version of the plugin."""
+    def login(name, resource):
+        one = xmpplite.login("127.0.0.1", server.port, DOMAIN, name, "secret", tls="starttls", resource=resource)
+        one.presence()
+        return one
+    for name in ("juliet", "romeo", "tybalt"):
+        server.ctl("user", "add", f"{name}@{DOMAIN}", "--password-file", "-", text="secret\n")
+    balcony, hall, romeo, tybalt = (login("juliet", "balcony"), login("juliet", "hall"), login("romeo", "orchard"),
+                                    login("tybalt", "street"))
+    assert balcony.iq("set", "<enable xmlns='urn:xmpp:carbons:2'/>").get("type") == "result"
+    assert balcony.iq("set", f"<block xmlns='urn:xmpp:blocking'><item jid='tybalt@{DOMAIN}'/></block>"
+                      ).get("type") == "result"
+    for name in ("carbons", "blocking"):
+        server.ctl("plugin", "reload", name)
+
+    def body(stanza):
+        found = stanza.find(".//{jabber:client}body")
+        return "" if found is None else found.text
+    hall.send_raw(f"<message to='romeo@{DOMAIN}' type='chat'><body>to romeo</body></message>")
+    romeo.wait(lambda stanza: body(stanza) == "to romeo", PATIENCE)
+    balcony.wait(lambda stanza: body(stanza) == "to romeo" and
+                 stanza.find("{urn:xmpp:carbons:2}sent") is not None, PATIENCE)
+    tybalt.send_raw(f"<message to='juliet@{DOMAIN}' type='chat'><body>to juliet</body></message>")
+    tybalt.wait(lambda stanza: stanza.get("type") == "error", PATIENCE)
+    for one in (balcony, hall, romeo, tybalt):
+        one.close(polite=True)
+
+
 def change_plugins(server):
     for round in range(ROUNDS):
         for name in ("ping", "vcard", "mam", "disco"):
@@ -218,6 +247,7 @@ def main():
             chats = [Chat(server, number) for number in range(PAIRS)]
             check_refusals(server)
             check_overrides(server, chats[0].writer)
+            check_state(server)
             for chat in chats:
                 chat.start()
             change_plugins(server)
