@@ -100,9 +100,8 @@ TEST_CASE("an administrator changes a password, and ends sessions") {
     CHECK(juliet.isClosed());
     CHECK(outcome(run(escalus, "end-user-session", {{"accountjids", "juliet@capulet.example"}})) ==
           "cancel item-not-found");
-    auto& again = stage.server.connect();
-    again.logIn("juliet", "new");
-    again.bind("balcony");
+    auto& again = stage.server.connect({}, true);
+    again.sendHeader().logIn("juliet", "new").bind("balcony");
     CHECK(again.jid() == "juliet@capulet.example/balcony");
 }
 
@@ -228,7 +227,7 @@ TEST_CASE("who is online is told, and nobody else") {
     stage.server.advance(std::chrono::seconds{1});
     CHECK(bodies(juliet) == std::vector<std::string>{"Down in 2 minutes!\nSorry."});
     CHECK(bodies(romeo).empty());
-    CHECK(bodies(stage.server.login("tybalt@capulet.example/street")).empty());
+    CHECK(bodies(stage.server.login("tybalt@capulet.example/street", false).available()).empty());
 }
 
 TEST_CASE("the message of the day is set, edited and deleted in a client") {
@@ -241,11 +240,11 @@ TEST_CASE("the message of the day is set, edited and deleted in a client") {
     CHECK(command(answer(escalus, capulet, asked, {{"motd", "The Globe is open."}})).status ==
           "completed");
     stage.server.advance(std::chrono::seconds{1});
-    CHECK(bodies(stage.server.login("juliet@capulet.example/balcony")) ==
+    CHECK(bodies(stage.server.login("juliet@capulet.example/balcony", false).available()) ==
           std::vector<std::string>{"The Globe is open."});
     CHECK(command(execute(escalus, capulet, admin("delete-motd"))).status == "completed");
     stage.server.advance(std::chrono::seconds{1});
-    CHECK(bodies(stage.server.login("tybalt@capulet.example/street")).empty());
+    CHECK(bodies(stage.server.login("tybalt@capulet.example/street", false).available()).empty());
     CHECK(commandOutcome(run(escalus, "set-motd", {{"motd", ""}})) ==
           "modify bad-request bad-payload");
 }

@@ -55,8 +55,8 @@ TEST_CASE(
     CHECK(bodies(juliet).empty());
     stage.server.advance(std::chrono::seconds{1});
     CHECK(bodies(juliet) == Bodies{"Feast tonight"});
-    CHECK(bodies(stage.server.login("a0@capulet.example/x")) == Bodies{"Feast tonight"});
-    CHECK(bodies(stage.server.login("romeo@montague.example/x")).empty());
+    CHECK(bodies(stage.server.login("a0@capulet.example/x", false).available()) == Bodies{"Feast tonight"});
+    CHECK(bodies(stage.server.login("romeo@montague.example/x", false).available()).empty());
     // That was all of it.
     stage.server.advance(std::chrono::seconds{5});
     CHECK(bodies(juliet).empty());
@@ -101,19 +101,19 @@ TEST_CASE("the message of the day is told once to each account") {
     stage.server.run();
     // At the next login; and not to each of its clients.
     CHECK(bodies(juliet).empty());
-    CHECK(bodies(stage.server.login("juliet@capulet.example/garden")) == Bodies{"Feast tonight"});
-    CHECK(bodies(stage.server.login("juliet@capulet.example/chamber")).empty());
-    CHECK(bodies(stage.server.login("romeo@montague.example/orchard")) == Bodies{"Feast tonight"});
+    CHECK(bodies(stage.server.login("juliet@capulet.example/garden", false).available()) == Bodies{"Feast tonight"});
+    CHECK(bodies(stage.server.login("juliet@capulet.example/chamber", false).available()).empty());
+    CHECK(bodies(stage.server.login("romeo@montague.example/orchard", false).available()) == Bodies{"Feast tonight"});
     stage.restart();
-    CHECK(bodies(stage.server.login("juliet@capulet.example/balcony")).empty());
+    CHECK(bodies(stage.server.login("juliet@capulet.example/balcony", false).available()).empty());
     // Another one is news again.
     stage.server.advance(std::chrono::seconds{1});
     run(stage, "motd set", text("The feast is over"));
-    CHECK(bodies(stage.server.login("juliet@capulet.example/garden")) ==
+    CHECK(bodies(stage.server.login("juliet@capulet.example/garden", false).available()) ==
           Bodies{"The feast is over"});
     CHECK(run(stage, "motd remove", {}) == "It is told no more.");
     CHECK(run(stage, "motd remove", {}) == "Nothing was set.");
-    CHECK(bodies(stage.server.login("tybalt@capulet.example/street")).empty());
+    CHECK(bodies(stage.server.login("tybalt@capulet.example/street", false).available()).empty());
     CHECK(run(stage, "motd show", {}) == "Nothing is set.");
 }
 
@@ -125,12 +125,12 @@ TEST_CASE("a new account is welcomed at its first login") {
     add.emplace("address", "paris@capulet.example");
     add.emplace("password", "secret");
     run(stage, "user add", add);
-    CHECK(bodies(stage.server.login("paris@capulet.example/street")) ==
+    CHECK(bodies(stage.server.login("paris@capulet.example/street", false).available()) ==
           Bodies{"Welcome to Verona"});
-    CHECK(bodies(stage.server.login("juliet@capulet.example/balcony")).empty());
+    CHECK(bodies(stage.server.login("juliet@capulet.example/balcony", false).available()).empty());
     add["address"] = "benvolio@montague.example";
     run(stage, "user add", add);
-    CHECK(bodies(stage.server.login("benvolio@montague.example/street")).empty());
+    CHECK(bodies(stage.server.login("benvolio@montague.example/street", false).available()).empty());
 }
 
 TEST_CASE("what is announced is stored as it was said") {
