@@ -131,11 +131,47 @@ Task<Reply> PrivateStorage::keep(const Iq& iq) {
     co_return Reply{};
 }
 
+// ---- export and import (XEP-0227, 4.6)
+
+Task<std::int64_t> writeFragments(AccountRef account, AccountSink& sink) {
+    KeyedStore store{account.server.database(), "private"};
+    const std::string all;
+    const auto fragments = co_await store.list(account.id, all);
+    if (fragments.empty()) co_return 0;
+    std::string xml = "<query xmlns='jabber:iq:private'>";
+    for (const auto& [key, fragment] : fragments) xml += fragment;
+    xml += "</query>";
+    co_await sink.write(std::move(xml));
+    co_return std::int64_t(fragments.size());
+}
+
+Task<DataCount> readFragments(AccountRef account, const Element& element) {
+    DataCount count;
+    KeyedStore::Values fragments;
+    for (const Element& fragment : element.children()) {
+        std::string xml = toXml(fragment);
+        if (fragment.ns() == query.ns || !parseXml(xml)) {
+            ++count.refused;
+            continue;
+        }
+        fragments.emplace_back(keyOf(fragment), std::move(xml));
+        ++count.done;
+    }
+    KeyedStore store{account.server.database(), "private"};
+    co_await store.putAll(account.id, std::move(fragments));
+    co_return count;
+}
+
 const PluginInfo info{
     .name = "private",
     .summary = "Keeps small fragments of XML for each account",
     .implements = {{"XEP-0049", "1.2"}},
     .options = {&fragmentBytesMax, &fragmentsMax},
+    .data = {{.what = "private fragments",
+              .elements = {query},
+              .write = writeFragments,
+              .read = readFragments,
+              .component = "private"}},
 };
 
 }  // namespace

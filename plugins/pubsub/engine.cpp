@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/namespaces.h"
 #include "errors.h"
+#include "route/reach.h"
 
 #include <algorithm>
 #include <chrono>
@@ -271,6 +272,7 @@ void Engine::notify(Shard& shard, const RealmPtr& realm, const NodePtr& node,
                                           ? relationTo(account, node->config.rosterGroups, bare)
                                           : Relation{};
             if (!isNotified(*realm, *node, bare, relation, true)) continue;
+            if (account && !mayReach(*account, jid)) continue;
         }
         server_.route(Stanza::readdressed(message, jid));
     }

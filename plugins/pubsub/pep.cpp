@@ -1,6 +1,7 @@
 #include "pep.h"
 
 #include "core/namespaces.h"
+#include "route/reach.h"
 
 #include <algorithm>
 #include <functional>
@@ -218,6 +219,7 @@ Task<void> PersonalEventing::sendLast(Shard& shard, Arrival arrival) {
             Account* account = shard.loaded(realm->address.text());
             const bool isStranger = !engine_.server().isLocal(bare.domain());
             Relation relation;
+            if (account && !mayReach(*account, arrival.who)) continue;
             if (account)
                 relation = Engine::relationTo(account, node->config.rosterGroups, bare);
             else
@@ -261,6 +263,7 @@ void PersonalEventing::spread(Account& account, const RealmPtr& realm, const Nod
         if (!contact.state.isSeenByContact() || !server.isLocal(jid.domain())) continue;
         if (hasSubscribed(node, jid)) continue;
         if (!isNotified(*realm, node, jid, Engine::relationTo(contact, groups), false)) continue;
+        if (!mayReach(account, jid)) continue;
         notices[server.shardOf(jid.text()).number()].to.push_back(jid);
     }
     if (const auto* all = account.slots().find<Watchers>()) {
@@ -268,7 +271,8 @@ void PersonalEventing::spread(Account& account, const RealmPtr& realm, const Nod
             if (!watcher.interests || !watcher.interests->wants(node.name)) continue;
             const Jid bare = jid.bare();
             if (hasSubscribed(node, bare) || node.subscriptions.contains(jid)) continue;
-            if (isNotified(*realm, node, bare, Engine::relationTo(&account, groups, bare), false))
+            if (isNotified(*realm, node, bare, Engine::relationTo(&account, groups, bare), false) &&
+                mayReach(account, jid))
                 server.route(Stanza::readdressed(message, jid));
         }
     }

@@ -4,6 +4,7 @@
 #include "mapping.h"
 #include "plugin/plugin.h"
 #include "profile.h"
+#include "store/keyed_store.h"
 
 namespace epode::vcard {
 namespace {
@@ -160,11 +161,41 @@ Verdict Vcard::changed(PepEvent& event) {
     return Verdict::Pass;
 }
 
+// ---- export and import (XEP-0227, 4.7)
+
+Task<std::int64_t> writeVcard(AccountRef account, AccountSink& sink) {
+    KeyedStore store{account.server.database(), "vcard"};
+    const std::string key{"vcard"};
+    auto stored = co_await store.get(account.id, key);
+    if (!stored) co_return 0;
+    co_await sink.write(std::move(*stored));
+    co_return 1;
+}
+
+Task<DataCount> readVcard(AccountRef account, const Element& element) {
+    DataCount count;
+    std::string xml = toXml(element);
+    if (!parseXml(xml)) {
+        ++count.refused;
+        co_return count;
+    }
+    KeyedStore store{account.server.database(), "vcard"};
+    std::string key{"vcard"};
+    co_await store.put(account.id, std::move(key), std::move(xml));
+    ++count.done;
+    co_return count;
+}
+
 const PluginInfo vcardInfo{
     .name = "vcard",
     .summary = "Keeps what people tell about themselves, and shows it to others",
     .implements = {{"XEP-0054", "1.3.0"}, {"XEP-0292", "0.12.0"}, {"XEP-0172", "1.1"}},
     .options = {&bytesMax},
+    .data = {{.what = "vCard",
+              .elements = {oldElement},
+              .write = writeVcard,
+              .read = readVcard,
+              .component = "vcard"}},
 };
 
 }  // namespace

@@ -279,6 +279,26 @@ TEST_CASE("who is not seen any more hears nothing any more") {
           "auth not-authorized presence-subscription-required");
 }
 
+TEST_CASE("who is blocked hears nothing, however he has subscribed") {
+    TestServer server;
+    auto& juliet = server.login("juliet@capulet.example/balcony");
+    auto& romeo = server.login("romeo@montague.example/orchard");
+    auto& paris = server.login("paris@montague.example/x");
+    befriend(juliet, romeo);
+    juliet.ask("set", publish("urn:n", "a", note("1"), {{"access_model", "open"}}));
+    wants(romeo, {"urn:n"});
+    CHECK(outcome(paris.ask("set", subscribeTo("urn:n", "paris@montague.example"), juliets)) ==
+          "result");
+    for (const char* jid : {"romeo@montague.example", "paris@montague.example"})
+        CHECK(outcome(juliet.ask("set", "<block xmlns='urn:xmpp:blocking'><item jid='" +
+                                            std::string{jid} + "'/></block>")) == "result");
+    romeo.forget();
+    paris.forget();
+    juliet.ask("set", publish("urn:n", "b", note("2")));
+    CHECK(events(romeo).empty());
+    CHECK(events(paris).empty());
+}
+
 // XEP-0384, as Conversations, profanity and Dino do it.
 TEST_CASE("device lists and bundles are published, corrected and read by strangers") {
     const std::string node = GENERATE(

@@ -535,8 +535,8 @@ TEST_CASE("expired items are gone") {
     CHECK(verona.reads(first) == "a:x b:x");
     auto& second = later(std::chrono::minutes{30}, "two");
     CHECK(verona.reads(second) == "b:x");
-    const auto rows = verona.server.wait(
-        verona.server.database().read([](SqlConnection& connection) {
+    const auto rows =
+        verona.server.wait(verona.server.database().read([](SqlConnection& connection) {
             std::int64_t count = -1;
             connection.run("SELECT COUNT(*) FROM pubsub_item", {},
                            [&](const SqlRow& row) { count = row.integer(0); });

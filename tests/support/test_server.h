@@ -127,6 +127,7 @@ public:
     template <typename T>
     T wait(Task<T> task);
 
+    PluginHost& plugins() { return plugins_; }
     // Plugins are made anew, as by a reload.
     void rewire();
     // Another configuration file, for the next start.
