@@ -97,6 +97,17 @@ std::int64_t lengthOf(std::string_view utf8) {
     return std::count_if(utf8.begin(), utf8.end(), [](char byte) { return (byte & 0xC0) != 0x80; });
 }
 
+// What others have to say in the transaction that makes the account; why not is in `refusal`.
+CreationCheck checkOf(const std::vector<RegistrationEvent::Condition>& conditions,
+                      std::optional<StanzaError>& refusal) {
+    if (conditions.empty()) return {};
+    return [&conditions, &refusal](SqlConnection& connection) {
+        for (const auto& condition : conditions)
+            if ((refusal = condition(connection))) return false;
+        return true;
+    };
+}
+
 class Registration final : public Plugin {
 public:
     explicit Registration(PluginContext& context)
@@ -123,8 +134,8 @@ public:
 private:
     Verdict announce(FeaturesEvent& event);
     Task<Reply> beforeLogin(const StreamFacts& stream, StanzaPtr stanza);
-    std::optional<StanzaError> problemWith(const Request& request,
-                                           const std::optional<Jid>& jid) const;
+    std::optional<StanzaError> problemWith(const Request& request, const std::optional<Jid>& jid,
+                                           bool isNameGiven) const;
     std::optional<StanzaError> problemWith(const std::string& password) const;
 
     Task<Reply> tell(const Iq& iq);
@@ -154,13 +165,18 @@ Verdict Registration::announce(FeaturesEvent& event) {
 }
 
 Task<Reply> Registration::beforeLogin(const StreamFacts& stream, StanzaPtr stanza) {
-    if (!isEnabled_ || (!stanza->to().empty() && stanza->to().text() != host_))
-        co_return disabled();
-    if (stanza->type() == StanzaType::Get) co_return inband::makeForm(instructions_);
-
+    if (!stanza->to().empty() && stanza->to().text() != host_) co_return disabled();
+    const auto& hook = stream.host().services().registering;
     // The stream may end while we wait: what is needed of it is asked now.
     const std::string address = networkOf(stream.peerAddress());
     const SteadyTime now = stream.shard().executor().now();
+    RegistrationEvent event{stream, nullptr, isEnabled_};
+    if (stanza->type() == StanzaType::Get) {
+        const Verdict verdict = hook.run(event);
+        if (verdict == Verdict::Stop || !event.isAllowed)
+            co_return event.refusal.value_or(disabled());
+        co_return inband::makeForm(instructions_, event.username);
+    }
     const auto request = inband::readRequest(*stanza->payload());
     if (!request) co_return contradictory();
     if (request->isRemoval)
@@ -168,28 +184,42 @@ Task<Reply> Registration::beforeLogin(const StreamFacts& stream, StanzaPtr stanz
     if (!request->username || request->username->empty() || !request->password)
         co_return incomplete();
     const auto jid = Jid::make(*request->username, host_);
-    if (const auto problem = problemWith(*request, jid)) co_return *problem;
+    if (jid) event.account = &*jid;
+    const Verdict verdict = hook.run(event);
+    if (verdict == Verdict::Stop || !event.isAllowed)
+        co_return event.refusal.value_or(disabled());
+    const bool isNameGiven = !event.username.empty();
+    if (const auto problem = problemWith(*request, jid, isNameGiven)) co_return *problem;
 
     // Salting the password costs milliseconds: that is for names which are free.
     if (!names_.take(address, now)) co_return tooOften();
     const auto existing = co_await server_.stores().accounts.find(jid->text());
     if (existing) co_return taken();
-    if (!accounts_.take(address, now)) co_return tooOften();
-    const auto done = co_await createAccount(server_, *jid, *request->password);
+    if (!event.isInvited && !accounts_.take(address, now)) co_return tooOften();
+    std::optional<StanzaError> refusal;
+    CreationCheck check = checkOf(event.conditions, refusal);
+    const auto done =
+        co_await createAccount(server_, *jid, *request->password, std::move(check));
+    if (done == Creation::Refused) co_return refusal.value_or(taken());
     if (done == Creation::Taken) co_return taken();
     if (done == Creation::BadPassword) co_return badPassword();
+    for (const auto& tell : event.done) tell(*jid);
     co_return Reply{};
 }
 
+// Reserved names are for whom the operator has given one.
 std::optional<StanzaError> Registration::problemWith(const Request& request,
-                                                     const std::optional<Jid>& jid) const {
+                                                     const std::optional<Jid>& jid,
+                                                     bool isNameGiven) const {
     if (!jid)
         return StanzaError{Condition::JidMalformed,
                            "This name holds characters that are not allowed."};
     if (jid->local().size() > usernameBytesMax_)
         return StanzaError{Condition::NotAcceptable,
                            "This name is too long; choose a shorter one."};
-    if (std::find(reserved_.begin(), reserved_.end(), jid->local()) != reserved_.end())
+    const bool isReserved =
+        std::find(reserved_.begin(), reserved_.end(), jid->local()) != reserved_.end();
+    if (isReserved && !isNameGiven)
         return StanzaError{Condition::Conflict, "This name is reserved; choose another."};
     return problemWith(*request.password);
 }

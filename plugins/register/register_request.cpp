@@ -32,15 +32,17 @@ std::optional<Request> readRequest(const Element& query) {
     return request;
 }
 
-Document makeForm(std::string_view instructions) {
+Document makeForm(std::string_view instructions, std::string_view username) {
     Document query{"query", registerNs};
     query->addWithText("instructions", instructions);
-    query->add("username");
+    Element& name = query->add("username");
+    if (!username.empty()) name.addText(username);
     query->add("password");
     DataForm form{FormKind::Form, registerNs};
     form.setTitle("Registration");
     form.setInstructions(instructions);
-    form.add({.var = "username", .label = "Name", .isRequired = true});
+    FormField& field = form.add({.var = "username", .label = "Name", .isRequired = true});
+    if (!username.empty()) field.values.emplace_back(username);
     form.add({.var = "password",
               .type = FieldType::TextPrivate,
               .label = "Password",

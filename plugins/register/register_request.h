@@ -20,7 +20,7 @@ struct Request {
 // that is no answer to ours.
 std::optional<Request> readRequest(const Element& query);
 
-// Asks for name and password, in both ways.
-Document makeForm(std::string_view instructions);
+// Asks for name and password, in both ways. `username`: the name that is meant for who asks.
+Document makeForm(std::string_view instructions, std::string_view username = {});
 
 }  // namespace epode::inband

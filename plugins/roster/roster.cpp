@@ -5,6 +5,7 @@
 #include "plugin/plugin.h"
 #include "route/roster_changes.h"
 #include "route/roster_xml.h"
+#include "route/shared_contacts.h"
 #include "route/stream_facts.h"
 #include "store/stores.h"
 
@@ -70,8 +71,9 @@ Verdict RosterPlugin::announce(FeaturesEvent& event) {
 Document wholeRoster(const Account& account) {
     Document query{"query", ns::roster};
     query->set("ver", rosterVersionText(account, account.roster().version()));
-    for (const auto& [jid, contact] : account.roster().contacts())
+    account.roster().each([&query](const Contact& contact) {
         if (contact.listed) addRosterItem(*query, contact);
+    });
     return query;
 }
 
@@ -117,7 +119,10 @@ Task<Reply> RosterPlugin::get(const Iq& iq) {
     session = iq.sender();
     if (!account || !session) co_return Reply::none();
     // What has changed meanwhile was pushed; the numbers read here would take the client back.
-    const bool isWorthIt = since && since->changes.size() < account->roster().listedCount();
+    const auto& shared = account->roster().shared();
+    const std::size_t count =
+        account->roster().listedCount() + (shared ? shared->contacts.size() : 0);
+    const bool isWorthIt = since && since->changes.size() < count;
     if (!isWorthIt || account->roster().version() != version) co_return wholeRoster(*account);
     sendChanges(*session, iq, *since);
     co_return Reply::none();

@@ -149,6 +149,11 @@ public:
         (services_.*hook).add(phase, plugin_, [plugin, handler](E& event) { return (plugin->*handler)(event); });
     }
 
+    // What the plugin has to know of an account before its first stanza (route/host.h).
+    void onAccountRead(std::function<AccountSetup(SqlConnection&, AccountId)> read) {
+        services_.accountReaders.push_back({plugin_, std::move(read)});
+    }
+
     // While a client logs in (route/login.h tells the order of these). An element that a client may put
     // into its <bind/> (XEP-0386), as a member function `void handler(InlineRequest&)`; its namespace is
     // advertised: `context.onInline({"enable", "urn:xmpp:carbons:2"}, this, &Carbons::enableInline)`.

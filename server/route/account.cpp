@@ -109,7 +109,7 @@ void Account::receive(const StanzaPtr& stanza, Hold hold) {
     StanzaEdit edit{stanza};
     const auto& hook = host_.services().incoming;
     if (!hook.empty()) {
-        IncomingEvent event{*this, edit};
+        IncomingEvent event{*this, edit, hold};
         if (hook.run(event) == Verdict::Stop) {
             if (event.refusal) shard_.refuse(*edit, *event.refusal);
             return;

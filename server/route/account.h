@@ -83,8 +83,8 @@ public:
     // Contacts.
     Roster& roster() { return roster_; }
     const Roster& roster() const { return roster_; }
-    // Pushes to all interested resources (RFC 6121, 2.1.6).
-    void pushRoster(const Contact& contact, bool removed);
+    // Pushes a contact as it is now, or its removal, to all interested resources (RFC 6121, 2.1.6).
+    void pushRoster(const Jid& contact);
 
     StateSlots& slots() { return slots_; }
     template <typename T>

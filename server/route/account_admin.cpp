@@ -23,12 +23,21 @@ void tell(Shard& home, Hook<AccountEvent> Services::*hook, const Jid& bare) {
 
 }  // namespace
 
-Task<Creation> createAccount(Server& server, Jid bare, std::string password) {
+Task<Creation> createAccount(Server& server, Jid bare, std::string password, CreationCheck also) {
     auto work = [&password] { return makeKeys(password); };
     auto keys = co_await offload(server.workers(), work);
     if (!keys) co_return Creation::BadPassword;
     const WallTime now = server.here().executor().wallNow();
-    const auto account = co_await server.stores().accounts.create(bare.text(), std::move(*keys), now);
+    bool isRefused = false;
+    CreationCheck check;
+    if (also)
+        check = [&also, &isRefused](SqlConnection& connection) {
+            isRefused = !also(connection);
+            return !isRefused;
+        };
+    const auto account = co_await server.stores().accounts.create(bare.text(), std::move(*keys), now,
+                                                                  std::move(check));
+    if (isRefused) co_return Creation::Refused;
     if (!account) co_return Creation::Taken;
     routeLog.info("account created", {{"account", bare.text()}});
     Shard& home = server.shardOf(bare.text());

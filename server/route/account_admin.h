@@ -5,16 +5,21 @@
 #include "core/task.h"
 #include "core/unique_function.h"
 
+#include <functional>
 #include <string>
 
 namespace epode {
 
 class Server;
+class SqlConnection;
 
 // All are awaited on a shard and throw StoreUnavailable. What they change is durable when they are done.
 
-enum class Creation { Done, Taken, BadPassword };
-Task<Creation> createAccount(Server& server, Jid bare, std::string password);
+enum class Creation { Done, Taken, BadPassword, Refused };
+// `also` runs in the transaction that makes the account, unless the address is taken: false refuses it.
+using CreationCheck = std::function<bool(SqlConnection&)>;
+Task<Creation> createAccount(Server& server, Jid bare, std::string password,
+                             CreationCheck also = {});
 
 enum class PasswordChange { Done, NoAccount, BadPassword };
 Task<PasswordChange> changePassword(Server& server, Jid bare, std::string password);

@@ -1,6 +1,7 @@
 // The places where plugins take part: typed events, run in a fixed order of phases.
 #pragma once
 
+#include "core/hold.h"
 #include "core/log.h"
 #include "core/stanza.h"
 
@@ -16,7 +17,10 @@
 namespace epode {
 
 class Account;
+class Host;
 class Session;
+class Shard;
+class SqlConnection;
 class StreamFacts;
 
 // Handlers of one event run by phase, within a phase in the order in which plugins were loaded.
@@ -68,7 +72,8 @@ struct OutgoingEvent : Event {
 struct IncomingEvent : Event {
     Account& account;
     StanzaEdit& stanza;
-    IncomingEvent(Account& a, StanzaEdit& e) : account{a}, stanza{e} {}
+    const Hold& hold;  // who deals with the stanza later keeps a copy
+    IncomingEvent(Account& a, StanzaEdit& e, const Hold& h) : account{a}, stanza{e}, hold{h} {}
 };
 
 // Shall this message be kept in the account's archive? What a hook puts into `keep` wins over the
@@ -138,6 +143,49 @@ struct PresenceEvent : Event {
 struct AccountEvent : Event {
     Jid account;
     explicit AccountEvent(Jid a) : account{std::move(a)} {}
+};
+
+// Something that the server is about to say for an account by itself: its presence to a contact, a
+// notification. Stop keeps it back. Ask with mayReach (route/reach.h).
+struct ReachEvent : Event {
+    Account& account;
+    const Jid& to;
+    ReachEvent(Account& a, const Jid& t) : account{a}, to{t} {}
+};
+
+// A client has blocked an address (XEP-0191): that is stored and in force. `item` is what the client
+// has said of it, with whatever goes along.
+struct BlockedEvent : Event {
+    Account& account;
+    const Jid& blocked;
+    const Element& item;
+    BlockedEvent(Account& a, const Jid& b, const Element& i) : account{a}, blocked{b}, item{i} {}
+};
+
+// A message or presence that is addressed to the host itself. Who takes it says Stop.
+struct HostEvent : Event {
+    Host& host;
+    Shard& shard;
+    const StanzaPtr& stanza;
+    const Hold& hold;
+    HostEvent(Host& h, Shard& s, const StanzaPtr& p, const Hold& o)
+        : host{h}, shard{s}, stanza{p}, hold{o} {}
+};
+
+// Somebody asks for the form of registration (XEP-0077), or sends it in: then `account` is what he
+// wants to be called. Stop with a refusal ends it.
+struct RegistrationEvent : Event {
+    const StreamFacts& stream;
+    const Jid* account;     // null for the form
+    bool isAllowed;         // at first: whether everybody may
+    bool isInvited = false;  // somebody vouches for him: the limits for strangers do not hold
+    std::string username{};  // the name that he has to take, when there is one
+    // In the transaction that makes the account: why it is not made after all.
+    using Condition = std::function<std::optional<StanzaError>(SqlConnection&)>;
+    std::vector<Condition> conditions{};
+    std::vector<std::function<void(const Jid&)>> done{};  // the account exists
+    RegistrationEvent(const StreamFacts& s, const Jid* a, bool allowed)
+        : stream{s}, account{a}, isAllowed{allowed} {}
 };
 
 // The features of a stream are about to be sent.

@@ -7,7 +7,8 @@ Host::Host(std::string domain, SettingsPtr settings, std::shared_ptr<const Servi
       jid_{*Jid::parse(domain_)},
       settings_{std::move(settings)},
       limits_{*settings_, domain_},
-      services_{std::move(services)} {}
+      services_{std::move(services)},
+      readers_{services_} {}
 
 void Host::replace(SettingsPtr settings) {
     settings_ = std::move(settings);

@@ -11,6 +11,7 @@
 #include "route/pep.h"
 #include "route/served_domain.h"
 #include "route/session_options.h"
+#include "store/account_store.h"
 #include "route/state_slots.h"
 
 #include <deque>
@@ -26,6 +27,14 @@ namespace epode {
 // A request on a stream that nobody has logged in on (in-band registration).
 using StreamIqHandler = std::function<Task<Reply>(const StreamFacts&, StanzaPtr)>;
 
+// What a plugin has to know of an account before its first stanza. `read` runs on a thread of the
+// database, in the same trip that reads the account; what it returns (or nothing) is called with the
+// account on its shard, before anything else is.
+using AccountSetup = UniqueFunction<void(Account&)>;
+struct AccountReader {
+    std::string owner;  // the plugin's name
+    std::function<AccountSetup(SqlConnection&, AccountId)> read;
+};
 // An element of a session's stream that is no stanza, such as <active/> of XEP-0352.
 using StreamElementHandler = std::function<void(Session&, const Element&)>;
 
@@ -46,6 +55,11 @@ struct Services {
     Hook<AccountEvent> accountCreated;
     Hook<AccountEvent> accountRemoved;
     Hook<FeaturesEvent> features;
+    Hook<ReachEvent> reaches;
+    Hook<BlockedEvent> blocked;
+    Hook<HostEvent> toHost;
+    Hook<RegistrationEvent> registering;
+    std::vector<AccountReader> accountReaders;
     // While a client logs in; see route/login.h.
     Hook<LoginFeaturesEvent> loginFeatures;
     std::map<std::string, LoginMethod, std::less<>> loginMethods;  // by name of the mechanism
@@ -82,7 +96,14 @@ public:
     const Settings& settings() const { return *settings_; }
     const SessionLimits& limits() const { return limits_; }
     void replace(SettingsPtr settings);
-    void replace(std::shared_ptr<const Services> services) { services_ = std::move(services); }
+    void replace(std::shared_ptr<const Services> services) {
+        readers_ = services;
+        services_ = std::move(services);
+    }
+    // Whose readers an account is loaded with: those of the services in force, or of those that
+    // will be when the accounts in memory have been read for them.
+    const std::shared_ptr<const Services>& readers() const { return readers_; }
+    void setReaders(std::shared_ptr<const Services> services) { readers_ = std::move(services); }
     // The background work of the services in force; the first shard's host alone does it.
     void startBackground(Executor& executor) { background_.start(executor, services_); }
 
@@ -92,6 +113,7 @@ private:
     SettingsPtr settings_;
     SessionLimits limits_;
     std::shared_ptr<const Services> services_;
+    std::shared_ptr<const Services> readers_;
     Background background_;
 };
 

@@ -3,6 +3,7 @@
 #include "core/metric.h"
 #include "route/account.h"
 #include "route/presence_options.h"
+#include "route/reach.h"
 #include "route/roster_changes.h"
 #include "route/server.h"
 #include "route/session.h"
@@ -188,11 +189,17 @@ void PresenceRules::ended(Session& session) {
 // Changes of the roster wait for the store, so nothing that this causes on the way alters the list.
 void PresenceRules::broadcast(const StanzaPtr& presence) {
     broadcasts.add();
-    for (const auto& [jid, contact] : account_.roster().contacts()) {
-        if (!contact.state.isSeenByContact()) continue;
+    account_.roster().each([&](const Contact& contact) {
+        if (!contact.state.isSeenByContact() || !mayReach(account_, contact.jid)) return;
         presencesSent.add();
-        server().route(Stanza::readdressed(presence, jid));
-    }
+        server().route(Stanza::readdressed(presence, contact.jid));
+    });
+}
+
+void PresenceRules::probe(const Jid& contact) {
+    if (!mayReach(account_, contact)) return;
+    server().route(
+        Stanza::readdressed(probeOf(account_, server().isLocal(contact.domain())), contact));
 }
 
 // What a resource is shown when it becomes available: the account's other resources, its contacts,
@@ -206,8 +213,10 @@ void PresenceRules::greet(Session& session) {
     StanzaPtr remoteProbe;
     bool anyRequest = false;
     const bool isOnly = availableCount() == 1;
-    for (const auto& [jid, contact] : account_.roster().contacts()) {
+    account_.roster().each([&](const Contact& contact) {
+        const Jid& jid = contact.jid;
         anyRequest = anyRequest || contact.state.pendingIn;
+        if (!mayReach(account_, jid)) return;
         const bool isLocal = server().isLocal(jid.domain());
         if (contact.state.seesContact()) {
             StanzaPtr& probe = isLocal ? localProbe : remoteProbe;
@@ -218,7 +227,7 @@ void PresenceRules::greet(Session& session) {
             server().route(
                 Stanza::presence(StanzaType::Subscribe, account_.jid(), jid, "repeated"));
         }
-    }
+    });
     if (anyRequest) deliverRequests(session);
 }
 

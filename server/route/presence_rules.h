@@ -29,8 +29,12 @@ public:
     // What follows for presence from changes of the roster.
     // The current presence of each available resource goes to a new subscriber.
     void showTo(const Jid& contact);
-    // Each available resource becomes unavailable for one who is no subscriber any more.
+    // Each available resource becomes unavailable for one who may not see it any more.
     void hideFrom(const Jid& contact);
+    // The same for one who is no subscriber any more, unless he sees it all the same.
+    void unsubscribed(const Jid& contact);
+    // Asks for the presence of a contact, for the account's clients.
+    void probe(const Jid& contact);
     // A contact was removed (RFC 6121, 2.5.2): subscriptions end on both sides.
     void parted(const Jid& contact, const ContactState& before);
     // To all available resources, or all that have asked for the roster.

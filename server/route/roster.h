@@ -6,7 +6,9 @@
 #include "store/roster_store.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -55,24 +57,59 @@ Transition outbound(const ContactState& state, StanzaType type);
 // The contact's `type` arrives at the user's server.
 Transition inbound(const ContactState& state, StanzaType type);
 
+struct SharedContacts;
+
 // The roster in memory, as the account's shard holds it. Storing and pushing are the caller's.
 class Roster {
 public:
-    Roster() = default;
+    Roster();
     explicit Roster(const StoredRoster& stored);
+    Roster(Roster&&) noexcept;
+    Roster& operator=(Roster&&) noexcept;
+    ~Roster();
 
+    // The contact as clients see it, and as counts for who may see whom: with what the account shares
+    // with others.
     const Contact* find(const Jid& bare) const;
-    Contact& entry(const Jid& bare);  // made when it is missing, unlisted and without subscription
-    void remove(const Jid& bare);
+    // All of them, `visit(const Contact&)`, by address.
+    template <typename Visit>
+    void each(Visit visit) const;
+
+    // The account's own contacts, as they are stored and changed.
+    const Contact* own(const Jid& bare) const;
     const std::map<Jid, Contact>& contacts() const { return contacts_; }
+    Contact& entry(const Jid& bare);  // made when it is missing, unlisted and without subscription
+    void put(Contact contact);
+    void remove(const Jid& bare);
     std::size_t listedCount() const;
+
+    // What `self` has in common with others from now on; null for nothing.
+    void share(const Jid& self, std::shared_ptr<const SharedContacts> contacts);
+    const std::shared_ptr<const SharedContacts>& shared() const;
 
     std::int64_t version() const { return version_; }
     void setVersion(std::int64_t version) { version_ = version; }
 
 private:
+    // Most accounts share nothing, and pay a pointer for it.
+    struct Sharing;
+    const Contact* findShared(const Jid& bare) const;
+    const Contact* shown(const Contact& own) const;
+    void merge(const Jid& bare);
+    void eachShared(const std::function<void(const Contact&)>& visit) const;
+
     std::map<Jid, Contact> contacts_;
+    std::unique_ptr<Sharing> sharing_;
     std::int64_t version_ = 0;
 };
+
+template <typename Visit>
+void Roster::each(Visit visit) const {
+    if (sharing_) {
+        eachShared(visit);
+        return;
+    }
+    for (const auto& [jid, contact] : contacts_) visit(contact);
+}
 
 }  // namespace epode

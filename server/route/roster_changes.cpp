@@ -37,7 +37,7 @@ void apply(Account& account, const RosterChange& change, std::int64_t version) {
     if (!contact.listed && contact.state == ContactState{}) {
         roster.remove(contact.jid);
     } else {
-        roster.entry(contact.jid) = contact;
+        roster.put(contact);
     }
     roster.setVersion(version);
 }
@@ -156,7 +156,7 @@ public:
           resolve_{std::move(resolve)} {}
 
     std::optional<RosterChange> decide(Account& account) override {
-        const Contact* known = account.roster().find(contact_);
+        const Contact* known = account.roster().own(contact_);
         const auto itemsMax = std::size_t(account.host().get(rosterItemsMax));
         if ((!known || !known->listed) && account.roster().listedCount() >= itemsMax) {
             outcome_.refusal = rosterIsFull();
@@ -173,7 +173,7 @@ public:
     }
 
     void finish(Account& account, const RosterChange* change) override {
-        if (change) account.pushRoster(change->contact, false);
+        if (change) account.pushRoster(contact_);
         resolve_(std::move(outcome_));
     }
 
@@ -196,8 +196,13 @@ public:
         : contact_{std::move(contact)}, resolve_{std::move(resolve)} {}
 
     std::optional<RosterChange> decide(Account& account) override {
-        const Contact* known = account.roster().find(contact_);
+        const Contact* known = account.roster().own(contact_);
         if (!known || !known->listed) {
+            if (account.roster().find(contact_)) {
+                outcome_.refusal = StanzaError{Condition::NotAllowed,
+                                               "The contact is in a group of this server."};
+                return std::nullopt;
+            }
             outcome_.refusal = StanzaError{ErrorType::Modify, Condition::ItemNotFound,
                                            "The contact is not in the roster."};
             return std::nullopt;
@@ -211,7 +216,7 @@ public:
 
     void finish(Account& account, const RosterChange* change) override {
         if (change) {
-            account.pushRoster(change->contact, true);
+            account.pushRoster(contact_);
             PresenceRules{account}.parted(contact_, before_);
         }
         resolve_(std::move(outcome_));

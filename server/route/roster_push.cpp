@@ -3,6 +3,7 @@
 #include "core/namespaces.h"
 #include "route/account.h"
 #include "route/session.h"
+#include "route/shared_contacts.h"
 
 #include <charconv>
 
@@ -24,13 +25,20 @@ Element& addRosterItem(Element& query, const Contact& contact, ItemForm form) {
 }
 
 std::string rosterVersionText(const Account& account, std::int64_t version) {
-    return std::to_string(account.id()) + '.' + std::to_string(version);
+    std::string text = std::to_string(account.id()) + '.' + std::to_string(version);
+    if (const auto& shared = account.roster().shared()) text += '.' + shared->version;
+    return text;
 }
 
 std::optional<std::int64_t> rosterVersion(const Account& account, std::string_view text) {
     const std::string prefix = std::to_string(account.id()) + '.';
     if (!text.starts_with(prefix)) return std::nullopt;
     text.remove_prefix(prefix.size());
+    // What is shared has no history: who knows another state of it needs the whole roster.
+    std::string suffix;
+    if (const auto& shared = account.roster().shared()) suffix = '.' + shared->version;
+    if (!text.ends_with(suffix)) return std::nullopt;
+    text.remove_suffix(suffix.size());
     std::int64_t version = 0;
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), version);
     if (problem != std::errc{} || end != text.data() + text.size()) return std::nullopt;
@@ -49,12 +57,17 @@ StanzaPtr rosterPush(const Account& account, const Contact& contact, ItemForm fo
     return push;
 }
 
-void Account::pushRoster(const Contact& contact, bool removed) {
+void Account::pushRoster(const Jid& jid) {
+    Contact gone;
+    gone.jid = jid;
+    const Contact* now = roster_.find(jid);
+    const bool isListed = now && now->listed;
+    const Contact& contact = isListed ? *now : gone;
     StanzaPtr push;
     for (const auto& session : sessions_) {
         if (!session->isInterested()) continue;
         if (!push)
-            push = rosterPush(*this, contact, removed ? ItemForm::Removed : ItemForm::Full,
+            push = rosterPush(*this, contact, isListed ? ItemForm::Full : ItemForm::Removed,
                               roster_.version());
         session->deliver(Stanza::readdressed(push, session->jid()));
     }

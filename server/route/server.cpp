@@ -135,10 +135,7 @@ void Server::replace(const std::string& host, std::shared_ptr<const Services> se
     for (auto& shard : shards_)
         shard->executor().post([&shard = *shard, host, services, all] {
             Host* found = shard.host(host);
-            if (!found) return;
-            shard.releaseHeld(*found);
-            shard.replace(*found, services);
-            if (shard.number() == 0) found->startBackground(shard.executor());
+            if (found) shard.replace(*found, services, all);
         });
 }
 

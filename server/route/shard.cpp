@@ -6,7 +6,10 @@
 #include "route/presence_rules.h"
 #include "route/server.h"
 #include "route/session.h"
+#include "store/database.h"
 #include "store/stores.h"
+
+#include <algorithm>
 
 namespace epode {
 
@@ -72,11 +75,43 @@ void Shard::withAccount(const Jid& bare, UseAccount use, UniqueFunction<void()> 
     auto& loading = loading_[std::string{bare.bareText()}];
     loading = std::make_unique<Loading>();
     loading->waiters.push_back({std::move(use), std::move(failed)});
+    load(*host, bare.bare());
+}
 
-    Jid key = bare.bare();
-    start(server_.stores().load(key.text()),
-          [this, key, host](std::optional<std::optional<AccountRecord>> record,
-                            std::exception_ptr failure) {
+namespace {
+
+// Runs a host's readers; each of the setups that come of it is to be called with the account.
+struct AccountSetups {
+    std::shared_ptr<const Services> services;
+    std::vector<AccountSetup> setups{};
+
+    void read(SqlConnection& connection, AccountId account) {
+        for (const auto& reader : services->accountReaders)
+            if (auto setup = reader.read(connection, account)) setups.push_back(std::move(setup));
+    }
+    void apply(Account& account) {
+        for (auto& setup : setups) setup(account);
+    }
+};
+
+}  // namespace
+
+void Shard::load(Host& host, const Jid& key) {
+    auto setups = std::make_shared<AccountSetups>(AccountSetups{host.readers()});
+    Stores::Also also;
+    if (!setups->services->accountReaders.empty())
+        also = [setups](SqlConnection& connection, AccountId account) {
+            setups->read(connection, account);
+        };
+    start(server_.stores().load(key.text(), std::move(also)),
+          [this, key, host = &host, setups](std::optional<std::optional<AccountRecord>> record,
+                                            std::exception_ptr failure) {
+              // Read for plugins that are not the ones any more.
+              if (!failure && *record && setups->services != host->readers() &&
+                  !host->readers()->accountReaders.empty()) {
+                  load(*host, key);
+                  return;
+              }
               auto waiters = std::move(loading_.extract(key.text()).mapped()->waiters);
               if (failure) {
                   routeLog.warning("an account could not be loaded", {{"account", key.text()}});
@@ -87,6 +122,7 @@ void Shard::withAccount(const Jid& bare, UseAccount use, UniqueFunction<void()> 
               if (*record) {
                   auto made = std::make_unique<Account>(*this, *host, key, std::move(**record));
                   account = made.get();
+                  setups->apply(*account);
                   accounts_.emplace(account->jid().text(), std::move(made));
                   accountsLoaded.add();
                   startUnloading();
@@ -142,7 +178,66 @@ void Shard::receive(StanzaPtr stanza, Hold hold) {
         });
 }
 
+// Accounts in memory were read before there were these plugins: they are read for them first. Who is
+// loaded meanwhile is read for them at once.
+void Shard::replace(Host& host, std::shared_ptr<const Services> services, std::shared_ptr<void> all) {
+    const auto isNew = [&host](const AccountReader& reader) {
+        const auto& known = host.services().accountReaders;
+        return std::none_of(known.begin(), known.end(), [&reader](const AccountReader& other) {
+            return other.owner == reader.owner;
+        });
+    };
+    std::vector<std::pair<Jid, AccountId>> accounts;
+    const auto& readers = services->accountReaders;
+    if (std::any_of(readers.begin(), readers.end(), isNew))
+        for (const auto& [jid, account] : accounts_)
+            if (&account->host() == &host) accounts.emplace_back(account->jid(), account->id());
+    if (accounts.empty()) {
+        inForce(host, std::move(services));
+        return;
+    }
+    host.setReaders(services);
+    auto read = std::make_shared<std::vector<AccountSetups>>();
+    auto work = [read, accounts, services](SqlConnection& connection) {
+        read->clear();
+        for (const auto& [jid, account] : accounts)
+            read->emplace_back(AccountSetups{services}).read(connection, account);
+        return true;
+    };
+    start(server_.database().read(std::move(work)),
+          [this, host = &host, read, accounts = std::move(accounts), services, all](
+              std::optional<bool> done, std::exception_ptr) {
+              if (host->readers() != services) return;  // others have come since
+              if (!done) {
+                  routeLog.warning("plugins wait for the database", {{"host", host->domain()}});
+                  replacing_[host->domain()] = executor_.after(std::chrono::seconds{1}, [this, host, services, all] {
+                      if (host->readers() == services) replace(*host, services, all);
+                  });
+                  return;
+              }
+              for (std::size_t i = 0; i < accounts.size(); ++i) {
+                  Account* account = loaded(accounts[i].first.text());
+                  if (account && account->id() == accounts[i].second) (*read)[i].apply(*account);
+              }
+              inForce(*host, services);
+          });
+}
+
+void Shard::inForce(Host& host, std::shared_ptr<const Services> services) {
+    releaseHeld(host);
+    replace(host, std::move(services));
+    if (number_ == 0) host.startBackground(executor_);
+}
+
 void Shard::receiveForHost(Host& host, const StanzaPtr& stanza, Hold hold) {
+    const auto& hook = host.services().toHost;
+    if (!stanza->isIq() && !hook.empty()) {
+        HostEvent event{host, *this, stanza, hold};
+        if (hook.run(event) == Verdict::Stop) {
+            if (event.refusal) refuse(*stanza, *event.refusal);
+            return;
+        }
+    }
     if (stanza->isIq() && stanza->isRequest() && stanza->to().isDomain()) {
         dispatchIq(*this, host, Addressee::Host, stanza, std::move(hold));
         return;

@@ -72,6 +72,9 @@ private:
     void quietStreams();
     void awaitSafety(std::shared_ptr<void> settled, int patience);
     void saveSessions(ServerSaved& saved);
+    void load(Host& host, const Jid& key);
+    void replace(Host& host, std::shared_ptr<const Services> services, std::shared_ptr<void> all);
+    void inForce(Host& host, std::shared_ptr<const Services> services);
     void releaseHeld(Host& host);
     void receiveForHost(Host& host, const StanzaPtr& stanza, Hold hold);
     void receiveForDomain(const Served& served, const StanzaPtr& stanza, Hold hold);
@@ -90,6 +93,7 @@ private:
     std::unordered_map<std::string_view, std::unique_ptr<Account>> accounts_;
     std::map<std::string, std::unique_ptr<Loading>, std::less<>> loading_;
     Timer unloading_;
+    std::map<std::string, Timer, std::less<>> replacing_;  // by host
     Timer stopping_;
 };
 

@@ -6,6 +6,7 @@
 #include "core/metric.h"
 #include "route/account.h"
 #include "route/presence_options.h"
+#include "route/reach.h"
 #include "route/roster_changes.h"
 #include "route/server.h"
 #include "route/session.h"
@@ -29,7 +30,7 @@ StanzaError notStored() {
 // The contact as a transition leaves it; nothing when that is how it stands.
 std::optional<RosterChange> changeOf(const Roster& roster, const Jid& jid,
                                      const Transition& transition) {
-    const Contact* known = roster.find(jid);
+    const Contact* known = roster.own(jid);
     if (transition.state == (known ? known->state : ContactState{})) return std::nullopt;
     RosterChange change;
     if (known) change.contact = *known;
@@ -41,7 +42,7 @@ std::optional<RosterChange> changeOf(const Roster& roster, const Jid& jid,
 }
 
 ContactState stateOf(const Roster& roster, const Jid& jid) {
-    const Contact* known = roster.find(jid);
+    const Contact* known = roster.own(jid);
     return known ? known->state : ContactState{};
 }
 
@@ -55,7 +56,7 @@ public:
         const Roster& roster = account.roster();
         before_ = stateOf(roster, contact());
         transition_ = outbound(before_, presence_->type());
-        const Contact* known = roster.find(contact());
+        const Contact* known = roster.own(contact());
         const bool isNew = transition_.push && !(known && known->listed);
         if (isNew && roster.listedCount() >= std::size_t(account.host().get(rosterItemsMax))) {
             account.shard().refuse(*original_, rosterIsFull());
@@ -67,9 +68,9 @@ public:
     void finish(Account& account, const RosterChange* change) override {
         PresenceRules rules{account};
         const bool isCancelled = presence_->type() == StanzaType::Unsubscribed && transition_.route;
-        if (isCancelled && before_.isSeenByContact()) rules.hideFrom(contact());  // 3.2.2
+        if (isCancelled && before_.isSeenByContact()) rules.unsubscribed(contact());  // 3.2.2
         if (transition_.route) account.shard().server().route(presence_, hold_);
-        if (change && change->isVisible) account.pushRoster(change->contact, false);
+        if (change && change->isVisible) account.pushRoster(change->contact.jid);
         const bool isApproved = presence_->type() == StanzaType::Subscribed && transition_.route;
         if (isApproved) rules.showTo(contact());  // 3.1.5
     }
@@ -120,7 +121,7 @@ public:
                 break;
             case StanzaType::Unsubscribed:
                 push(account, change);
-                if (before_.isSeenByContact()) rules.hideFrom(contact());  // 3.3.3
+                if (before_.isSeenByContact()) rules.unsubscribed(contact());  // 3.3.3
                 reply(account);
                 break;
             default:
@@ -165,7 +166,7 @@ private:
     }
 
     static void push(Account& account, const RosterChange* change) {
-        if (change && change->isVisible) account.pushRoster(change->contact, false);
+        if (change && change->isVisible) account.pushRoster(change->contact.jid);
     }
 
     StanzaPtr presence_;
@@ -219,6 +220,7 @@ void PresenceRules::receiveSubscription(const StanzaPtr& presence, Hold hold) {
 }
 
 void PresenceRules::showTo(const Jid& contact) {
+    if (!mayReach(account_, contact)) return;
     for (const auto& session : account_.sessions())
         if (session->isAvailable())
             server().route(Stanza::readdressed(session->presence(), contact));
@@ -230,12 +232,16 @@ void PresenceRules::hideFrom(const Jid& contact) {
             server().route(Stanza::presence(StanzaType::Unavailable, session->jid(), contact));
 }
 
+void PresenceRules::unsubscribed(const Jid& contact) {
+    if (!isSubscribed(contact)) hideFrom(contact);
+}
+
 void PresenceRules::parted(const Jid& contact, const ContactState& before) {
     const auto tell = [&](StanzaType type) {
         server().route(Stanza::presence(type, account_.jid(), contact, "removed"));
     };
     if (before.seesContact() || before.pendingOut) tell(StanzaType::Unsubscribe);
-    if (before.isSeenByContact()) hideFrom(contact);
+    if (before.isSeenByContact()) unsubscribed(contact);
     if (before.isSeenByContact() || before.pendingIn) tell(StanzaType::Unsubscribed);
 }
 

@@ -110,8 +110,10 @@ std::vector<AccountTable> AccountStore::tables() const {
 }
 
 Task<std::optional<AccountId>> AccountStore::create(std::string jid, std::vector<StoredKeys> keys,
-                                                    WallTime now) {
-    auto work = [jid = std::move(jid), keys = std::move(keys), now](SqlConnection& connection) {
+                                                    WallTime now, Also also) {
+    struct Refused {};  // thrown, so that what was done before is undone
+    auto work = [jid = std::move(jid), keys = std::move(keys), now,
+                 also = std::move(also)](SqlConnection& connection) {
         std::optional<AccountId> made;
         connection.run(
             "INSERT INTO account(jid, domain, is_disabled, created_at) VALUES(?1, ?2, 0, ?3) "
@@ -119,9 +121,16 @@ Task<std::optional<AccountId>> AccountStore::create(std::string jid, std::vector
             {jid, domainOf(jid), toMilliseconds(now)},
             [&](const SqlRow& row) { made = row.integer(0); });
         if (made) insertKeys(connection, *made, keys);
+        if (made && also && !also(connection)) throw Refused{};
         return made;
     };
-    return database_.write(std::move(work));
+    auto write = database_.write(std::move(work));
+    try {
+        auto made = co_await write;
+        co_return made;
+    } catch (const Refused&) {
+        co_return std::nullopt;
+    }
 }
 
 Task<bool> AccountStore::setCredentials(std::string jid, std::vector<StoredKeys> keys) {

@@ -8,6 +8,7 @@
 #include "store/database.h"
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -59,9 +60,11 @@ public:
 
     static std::span<const Migration> migrations();
 
-    // Makes an account; nothing when the address is taken.
+    // Makes an account; nothing when the address is taken. `also` runs in the same transaction; when
+    // it returns false, nothing has happened and nothing is returned.
+    using Also = std::function<bool(SqlConnection&)>;
     Task<std::optional<AccountId>> create(std::string jid, std::vector<StoredKeys> keys,
-                                          WallTime now);
+                                          WallTime now, Also also = {});
     // Replaces all keys, and applies the rules of `addPasswordRule` along with it. False when there is
     // no such account.
     Task<bool> setCredentials(std::string jid, std::vector<StoredKeys> keys);

@@ -1,5 +1,8 @@
 #include "store/archive_store.h"
 
+#include "core/element.h"
+#include "core/namespaces.h"
+
 #include <algorithm>
 #include <limits>
 #include <map>
@@ -590,6 +593,37 @@ Task<std::vector<ArchiveEntry>> ArchiveStore::pendingAfter(AccountId account, Wa
         Reader reader{connection, account, std::nullopt, offlineBit};
         reader.read(range, Direction::Forwards, static_cast<std::int64_t>(most), entries);
         return entries;
+    };
+    return database_.read(std::move(work));
+}
+
+namespace {
+
+bool hasMessageId(const std::string& stanza, const std::string& id) {
+    if (attributeOf(stanza, "id") == id) return true;
+    if (stanza.find("<origin-id") == std::string::npos) return false;
+    const auto message = parseXml(stanza);
+    const Element* origin = message ? (*message)->child("origin-id", ns::stanzaIds) : nullptr;
+    return origin && origin->get("id") == id;
+}
+
+}  // namespace
+
+Task<std::optional<ArchiveEntry>> ArchiveStore::findMessage(MessageSearch search) {
+    auto work = [search = std::move(search)](SqlConnection& connection) {
+        std::optional<ArchiveEntry> found;
+        const auto conversation = findConversation(connection, search.account, search.peer);
+        if (conversation == 0) return found;
+        std::vector<ArchiveEntry> entries;
+        Reader reader{connection, search.account, conversation, 0};
+        reader.read({}, Direction::Backwards, std::int64_t(search.most), entries);
+        for (auto& entry : entries) {
+            if (entry.flags.isOutgoing != search.isOutgoing) continue;
+            if (!hasMessageId(entry.stanza, search.id)) continue;
+            found = std::move(entry);
+            break;
+        }
+        return found;
     };
     return database_.read(std::move(work));
 }

@@ -107,6 +107,18 @@ public:
     void setDelivered(Executor& executor, AccountId account, WallTime position,
                       Database::DoneFunction done);
 
+    // The newest entry of a conversation, in one direction, whose message has this id, as the id of
+    // its stanza or as its origin-id (XEP-0359). Looks at the newest `most` of the conversation, also
+    // at those that queries don't see.
+    struct MessageSearch {
+        AccountId account = 0;
+        std::string peer{};  // bare
+        std::string id{};
+        bool isOutgoing = false;
+        std::size_t most = 500;
+    };
+    Task<std::optional<ArchiveEntry>> findMessage(MessageSearch search);
+
     // Puts another stanza in an entry's place (a tombstone). False when there is no such entry.
     Task<bool> replace(AccountId account, Uuid id, std::string stanza);
 

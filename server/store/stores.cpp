@@ -32,8 +32,8 @@ std::vector<Migration> Stores::migrations() {
     return all;
 }
 
-Task<std::optional<AccountRecord>> Stores::load(std::string jid) {
-    auto work = [jid = std::move(jid)](SqlConnection& connection) {
+Task<std::optional<AccountRecord>> Stores::load(std::string jid, Also also) {
+    auto work = [jid = std::move(jid), also = std::move(also)](SqlConnection& connection) {
         std::optional<AccountRecord> found;
         connection.run(
             "SELECT id, is_disabled, created_at, last_activity_at FROM account WHERE jid = ?1",
@@ -48,6 +48,7 @@ Task<std::optional<AccountRecord>> Stores::load(std::string jid) {
         found->archivePreferences = readPreferences(connection, found->account);
         found->archive = readArchiveState(connection, found->account);
         found->roster = readRoster(connection, found->account);
+        if (also) also(connection, found->account);
         return found;
     };
     return database_.read(std::move(work));

@@ -7,6 +7,7 @@
 #include "store/roster_store.h"
 #include "store/session_store.h"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,8 +34,10 @@ public:
     // The schema of all stores of this floor, for `migrate` and for a dry run.
     static std::vector<Migration> migrations();
 
-    // One trip to the database; nothing when there is no such account.
-    Task<std::optional<AccountRecord>> load(std::string jid);
+    // One trip to the database; nothing when there is no such account. `also` reads what others keep
+    // of it, in the same trip.
+    using Also = std::function<void(SqlConnection&, AccountId)>;
+    Task<std::optional<AccountRecord>> load(std::string jid, Also also = {});
 
 private:
     Database& database_;

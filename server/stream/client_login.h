@@ -8,6 +8,7 @@
 #include "core/sasl/mechanisms.h"
 #include "core/stanza_error.h"
 #include "core/task.h"
+#include "route/state_slots.h"
 #include "route/host.h"
 #include "route/login.h"
 
@@ -54,6 +55,7 @@ public:
     }
 
     Timer timer;  // for what the negotiation waits for after login
+    StateSlots slots;
 
 private:
     enum class Profile : std::uint8_t { Sasl1, Sasl2 };

@@ -70,6 +70,7 @@ ClientStream::~ClientStream() {
     if (login_) login_->streamGone();
 }
 
+StateSlots* ClientStream::slots() const { return login_ ? &login_->slots : nullptr; }
 Shard& ClientStream::shard() const { return streams_->shard(); }
 
 std::string_view ClientStream::streamNs() const { return ns::client; }

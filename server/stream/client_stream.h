@@ -46,6 +46,7 @@ public:
     bool isSecure() const override { return secure_; }
     bool isAuthenticated() const override { return !authenticated_.empty(); }
     std::string peerAddress() const override { return transport_->peerAddress(); }
+    StateSlots* slots() const override;
 
     // Called now and then: pings who is silent, ends who doesn't answer.
     void checkActivity(SteadyTime now);

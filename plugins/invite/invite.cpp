@@ -1,0 +1,201 @@
+// Invitations: accounts for who has a token (XEP-0445), contacts who need not ask (XEP-0379), made
+// by operators and by people who may (XEP-0401).
+#include "befriend.h"
+#include "invitations.h"
+#include "invite_commands.h"
+
+#include "core/metric.h"
+#include "plugin/plugin.h"
+#include "route/stream_facts.h"
+
+namespace epode {
+namespace {
+
+constexpr QName preauthElement{"urn:xmpp:pars:0", "preauth"};
+constexpr std::size_t tokenBytesMax = 256;
+// On one stream: nobody guesses a token, and nobody keeps the database busy with it.
+constexpr int attemptsMax = 5;
+constexpr std::int64_t expireStep = 200;
+constexpr Duration expireEvery = std::chrono::hours{1};
+constexpr Duration expireAgain = std::chrono::seconds{1};
+// Those that have ended stay in the list for a while.
+constexpr auto keptAfterEnd = std::chrono::hours{24 * 30};
+
+Counter accountsInvited{"epode_invited_accounts_total",
+                        "Accounts that were made with an invitation"};
+Counter contactsInvited{"epode_invited_contacts_total",
+                        "Subscription requests that were accepted for their invitation"};
+
+// What is known of a stream: it has shown an invitation that can be used. It is good until the
+// stream ends, also when it expires meanwhile (XEP-0445, 4).
+struct Vouched {
+    std::string hash;
+    Invite invite;
+};
+struct Preauth {
+    std::shared_ptr<std::optional<Vouched>> vouched = std::make_shared<std::optional<Vouched>>();
+    int attempts = 0;
+};
+
+StanzaError invalid() {
+    return {Condition::ItemNotFound, "This invitation is unknown, used or expired."};
+}
+
+class Invites final : public Plugin {
+public:
+    explicit Invites(PluginContext& context)
+        : server_{context.server()}, host_{context.host()}, store_{context.server().database()} {
+        context.onStreamIq(preauthElement, this, &Invites::preauthenticate);
+        context.on(&Services::features, Phase::Change, this, &Invites::announce);
+        context.on(&Services::registering, Phase::Check, this, &Invites::vouch);
+        context.on(&Services::incoming, Phase::Act, this, &Invites::receive);
+        if (context.isFirstHost()) context.inBackground(expireAgain, this, &Invites::expire);
+    }
+
+private:
+    Verdict announce(FeaturesEvent& event);
+    Task<Reply> preauthenticate(const StreamFacts& stream, StanzaPtr stanza);
+    Verdict vouch(RegistrationEvent& event);
+    Verdict receive(IncomingEvent& event);
+    void decided(Shard& shard, const Jid& account, StanzaPtr request, Hold hold, bool isInvited);
+    Task<Duration> expire();
+
+    Server& server_;
+    const std::string host_;
+    InviteStore store_;
+};
+
+// ---- making an account
+
+Verdict Invites::announce(FeaturesEvent& event) {
+    if (event.features.child("mechanisms", "urn:ietf:params:xml:ns:xmpp-sasl"))
+        event.features.add("register", "urn:xmpp:ibr-token:0");
+    return Verdict::Pass;
+}
+
+Task<Reply> Invites::preauthenticate(const StreamFacts& stream, StanzaPtr stanza) {
+    const bool isForUs = stanza->to().empty() || stanza->to().text() == host_;
+    if (stanza->type() != StanzaType::Set || !isForUs)
+        co_return StanzaError{Condition::BadRequest, "Show the invitation to the host."};
+    StateSlots* slots = stream.slots();
+    if (!slots) co_return invalid();
+    auto& preauth = slots->get<Preauth>();
+    if (++preauth.attempts > attemptsMax)
+        co_return StanzaError{Condition::PolicyViolation, "There were too many attempts."};
+    const std::string token{stanza->payload()->get("token")};
+    if (token.empty() || token.size() > tokenBytesMax) co_return invalid();
+
+    // The stream may be gone after the wait; what is kept with it is shared.
+    const auto vouched = preauth.vouched;
+    const WallTime now = stream.shard().executor().wallNow();
+    std::string hash = hashOf(token);
+    auto invite = co_await store_.find(hash, now);
+    if (!invite || !invite->mayRegister || invite->host != host_) co_return invalid();
+    vouched->emplace();
+    (*vouched)->hash = std::move(hash);
+    (*vouched)->invite = std::move(*invite);
+    co_return Reply{};
+}
+
+Verdict Invites::vouch(RegistrationEvent& event) {
+    StateSlots* slots = event.stream.slots();
+    const auto* preauth = slots ? slots->find<Preauth>() : nullptr;
+    std::string hash;
+    if (preauth && *preauth->vouched) {
+        const auto vouched = preauth->vouched;
+        const Invite& invite = (*vouched)->invite;
+        hash = (*vouched)->hash;
+        event.isAllowed = event.isInvited = true;
+        event.username = invite.username;
+        if (event.account && !invite.username.empty() &&
+            event.account->local() != invite.username) {
+            event.refusal = StanzaError{Condition::NotAcceptable,
+                                        "The invitation is for the name " + invite.username + "."};
+            return Verdict::Stop;
+        }
+        event.conditions.push_back([hash](SqlConnection& connection) {
+            return useInvite(connection, hash) ? std::nullopt : std::optional{invalid()};
+        });
+        event.done.push_back([this, vouched, inviter = invite.inviter](const Jid& account) {
+            accountsInvited.add();
+            vouched->reset();
+            if (const auto contact = Jid::parse(inviter); contact && contact->hasLocal())
+                befriend(server_, *contact, account);
+        });
+    }
+    if (!event.account) return Verdict::Pass;
+    event.conditions.push_back([hash, host = host_, name = std::string{event.account->local()},
+                                now = event.stream.shard().executor().wallNow()](
+                                   SqlConnection& connection) -> std::optional<StanzaError> {
+        if (!isNameKept(connection, host, name, hash, now)) return std::nullopt;
+        return StanzaError{Condition::Conflict, "This name is taken; choose another."};
+    });
+    return Verdict::Pass;
+}
+
+// ---- becoming a contact
+
+// While a request goes its usual way after all it is not looked at again.
+thread_local bool isPassing = false;
+
+Verdict Invites::receive(IncomingEvent& event) {
+    if (!event.stanza->isPresence() || event.stanza->type() != StanzaType::Subscribe || isPassing)
+        return Verdict::Pass;
+    const Element* preauth = event.stanza->child(preauthElement.name, preauthElement.ns);
+    if (!preauth) return Verdict::Pass;
+    const std::string_view token = preauth->get("token");
+    if (token.empty() || token.size() > tokenBytesMax) return Verdict::Pass;
+    Account& account = event.account;
+    Shard& shard = account.shard();
+    const Contact* known = account.roster().find(event.stanza->from().bare());
+    if (known && known->state.isSeenByContact()) return Verdict::Pass;
+
+    // Tokens of the inviter's client are the client's own affair: what is none of ours goes to it.
+    start(store_.redeem(hashOf(token), account.id(), shard.executor().wallNow()),
+          [this, &shard, jid = account.jid(), request = event.stanza.share(), hold = event.hold,
+           services = account.host().sharedServices()](std::optional<bool> isInvited,
+                                                       std::exception_ptr) {
+              decided(shard, jid, request, hold, isInvited.value_or(false));
+          });
+    return Verdict::Stop;
+}
+
+void Invites::decided(Shard& shard, const Jid& account, StanzaPtr request, Hold hold,
+                      bool isInvited) {
+    shard.withAccount(
+        account,
+        [request, hold, isInvited](Account* account) {
+            if (!account) return;
+            if (isInvited) {
+                contactsInvited.add();
+                acceptRequest(*account, request, hold);
+                return;
+            }
+            isPassing = true;
+            account->receive(request, hold);
+            isPassing = false;
+        },
+        [] {});
+}
+
+Task<Duration> Invites::expire() {
+    const WallTime before = Executor::current()->wallNow() - keptAfterEnd;
+    const std::int64_t deleted = co_await store_.expire(before, expireStep);
+    co_return deleted == expireStep ? expireAgain : expireEvery;
+}
+
+const PluginInfo info{
+    .name = "invite",
+    .summary = "Invitations: accounts and contacts for who has a link",
+    .implements = {{"XEP-0401", "0.6.0"}, {"XEP-0379", "0.3.3"}, {"XEP-0445", "0.2.0"}},
+    .options = inviteOptions(),
+    .migrations = InviteStore::migrations(),
+    .accountTables = InviteStore::accountTables(),
+    .commands = inviteCommands,
+};
+
+}  // namespace
+
+DECLARE_PLUGIN(Invites, info)
+
+}  // namespace epode
