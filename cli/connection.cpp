@@ -19,6 +19,7 @@
 #include <mutex>
 #include <regex>
 #include <thread>
+#include <utility>
 
 namespace epode::cli {
 
@@ -527,6 +528,10 @@ void Connection::settle() {
         unacknowledged_.pop_front();
         if (onAcknowledged) onAcknowledged(stanza);
     }
+    // Newer libstrophes ask with the first stanza, and not again for what was sent meanwhile.
+    if (std::exchange(hasHeardAcknowledgement_, false) && isManaged_ && isConnected() &&
+        !unacknowledged_.empty())
+        xmpp_send_raw_string(stream_, "<r xmlns='%s'/>", XMPP_NS_SM);
 }
 
 void Connection::waitForEvents(Deadline deadline) {
@@ -645,6 +650,7 @@ void Connection::observeManagement(const std::string& xml) {
         acknowledged_ =
             std::max<std::uint64_t>(acknowledged_, std::min<std::uint64_t>(handled, sent_));
     }
+    if (name == "a") hasHeardAcknowledgement_ = true;
     if (name == "resumed") signs_.resumed = true;
     if (name == "enabled") {
         signs_.managementAnswered = true;

@@ -148,6 +148,7 @@ private:
     bool isManaged_ = false;
     std::uint64_t sent_ = 0;
     std::uint64_t acknowledged_ = 0;
+    bool hasHeardAcknowledgement_ = false;  // since we looked last
     std::uint32_t handled_ = 0;  // of the stanzas that the server has sent
     std::deque<Unacknowledged> unacknowledged_;
 

@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
     using namespace epode;
     try {
         const auto request = parseStartRequest(std::vector<std::string>(argv + 1, argv + argc));
-        auto plugins = std::make_unique<PluginHost>(findPluginDirectory());
+        auto plugins = std::make_unique<PluginHost>(findPluginDirectory(request));
         const auto options = allOptions(*plugins);
         if (const auto status = answerWithoutServing(request, options, std::string{version})) return *status;
 

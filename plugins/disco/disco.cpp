@@ -50,6 +50,15 @@ Document hostInfo(const Host& host) {
     return query;
 }
 
+// Who answers for the node that is asked for; null when that is nobody, or no node is.
+const DiscoNodes* ownerOf(const Iq& iq) {
+    if (iq.payload().get("node").empty()) return nullptr;
+    const auto addressee = iq.isToHost() ? Addressee::Host : Addressee::Account;
+    for (const auto& nodes : iq.host().services().discoNodes)
+        if (nodes.addressee == addressee && nodes.isOwn(iq)) return &nodes;
+    return nullptr;
+}
+
 class Disco final : public Plugin {
 public:
     explicit Disco(PluginContext& context) {
@@ -74,16 +83,21 @@ public:
 private:
     Task<Reply> aboutHost(const Iq& iq) {
         const std::string_view node = iq.payload().get("node");
-        Document query = hostInfo(iq.host());
-        if (!node.empty()) {
-            if (node != std::string{softwareNode} + "#" + verification(iq.host())) co_return noSuchNode();
-            query->set("node", node);
+        const bool isSoftware = node == std::string{softwareNode} + "#" + verification(iq.host());
+        if (!node.empty() && !isSoftware) {
+            auto reply = co_await answerForNode(iq);
+            co_return reply;
         }
+        Document query = hostInfo(iq.host());
+        if (!node.empty()) query->set("node", node);
         co_return Reply{std::move(query)};
     }
 
     Task<Reply> itemsOfHost(const Iq& iq) {
-        if (!iq.payload().get("node").empty()) co_return noSuchNode();
+        if (!iq.payload().get("node").empty()) {
+            auto reply = co_await answerForNode(iq);
+            co_return reply;
+        }
         Document query{items.name, items.ns};
         const Services& services = iq.host().services();
         addItems(*query, services.hostDisco);
@@ -112,6 +126,10 @@ private:
     // An account tells about itself to its owner and to those who see its presence; to others it is as
     // if it did not exist (XEP-0030, 8).
     Task<Reply> aboutAccount(const Iq& iq) {
+        if (const DiscoNodes* nodes = ownerOf(iq)) {
+            auto reply = co_await nodes->answer(iq);
+            co_return reply;
+        }
         Pep* pep = iq.host().services().pep;
         if (pep && !iq.payload().get("node").empty()) {
             auto about = co_await pep->aboutNode(iq);
@@ -127,6 +145,10 @@ private:
     // An account's resources, for those who see its presence anyway (XEP-0030, 3.2 and 8), and the nodes
     // that it has for the asker.
     Task<Reply> itemsOfAccount(const Iq& iq) {
+        if (const DiscoNodes* nodes = ownerOf(iq)) {
+            auto reply = co_await nodes->answer(iq);
+            co_return reply;
+        }
         Pep* pep = iq.host().services().pep;
         if (pep && !iq.payload().get("node").empty()) {
             auto found = co_await pep->itemsOfNode(iq);
@@ -142,6 +164,13 @@ private:
         for (const auto& session : iq.account()->sessions())
             if (session->isAvailable()) query->add("item").set("jid", session->jid().text());
         co_return Reply{std::move(query)};
+    }
+
+    static Task<Reply> answerForNode(const Iq& iq) {
+        const DiscoNodes* nodes = ownerOf(iq);
+        if (!nodes) co_return noSuchNode();
+        auto reply = co_await nodes->answer(iq);
+        co_return reply;
     }
 
     Verdict announceCaps(FeaturesEvent& event) {
@@ -178,7 +207,7 @@ private:
 const PluginInfo pluginInfo{
     .name = "disco",
     .summary = "Service discovery of the host and of accounts",
-    .implements = {{"XEP-0030", "2.5.0"}, {"XEP-0115", "1.6.0"}, {"XEP-0128", "1.0.1"}},
+    .implements = {{"XEP-0030", "2.5.0", "tests/interop/slixmpp_test.py"}, {"XEP-0115", "1.6.0", "tests/core/caps_test.cpp"}, {"XEP-0128", "1.0.1"}},
 };
 
 }  // namespace

@@ -55,6 +55,14 @@ Invitations::Invitations(Server& server) : server_{server}, store_{server.databa
 
 Task<Invitations::Outcome> Invitations::make(InviteWish wish) { return make(std::move(wish), 0); }
 
+bool Invitations::may(const Jid& user, bool forAccount) const {
+    const std::string host{user.domain()};
+    if (!user.hasLocal() || !server_.isLocal(host)) return false;
+    const SettingsPtr settings = server_.settings();
+    const std::string& may = settings->get(usersMay, host);
+    return forAccount ? may == "accounts" : may != "nothing";
+}
+
 Task<Invitations::Outcome> Invitations::makeFor(Jid user, bool forAccount, std::string username,
                                                 bool withContact) {
     const std::string host{user.domain()};

@@ -45,6 +45,9 @@ public:
     // urn:xmpp:invite#create-account, else it is urn:xmpp:invite#invite.
     Task<Outcome> makeFor(Jid user, bool forAccount, std::string username, bool withContact);
 
+    // Whether somebody of this host may ask for that.
+    bool may(const Jid& user, bool forAccount) const;
+
     InviteStore& store() { return store_; }
 
 private:

@@ -5,6 +5,7 @@
 #include "invite_commands.h"
 
 #include "core/metric.h"
+#include "core/time_format.h"
 #include "plugin/plugin.h"
 #include "route/stream_facts.h"
 
@@ -44,7 +45,13 @@ StanzaError invalid() {
 class Invites final : public Plugin {
 public:
     explicit Invites(PluginContext& context)
-        : server_{context.server()}, host_{context.host()}, store_{context.server().database()} {
+        : server_{context.server()},
+          host_{context.host()},
+          store_{context.server().database()},
+          invitations_{context.server()} {
+        offer(context, "urn:xmpp:invite#invite", "Invite a contact", &Invites::inviteContact);
+        offer(context, "urn:xmpp:invite#create-account", "Invite somebody to an account",
+              &Invites::inviteToAccount);
         context.onStreamIq(preauthElement, this, &Invites::preauthenticate);
         context.on(&Services::features, Phase::Change, this, &Invites::announce);
         context.on(&Services::registering, Phase::Check, this, &Invites::vouch);
@@ -53,6 +60,10 @@ public:
     }
 
 private:
+    using AdHocHandler = Task<AdHocReply> (Invites::*)(const AdHocCall&);
+    void offer(PluginContext& context, std::string node, std::string name, AdHocHandler handler);
+    Task<AdHocReply> inviteContact(const AdHocCall& call);
+    Task<AdHocReply> inviteToAccount(const AdHocCall& call);
     Verdict announce(FeaturesEvent& event);
     Task<Reply> preauthenticate(const StreamFacts& stream, StanzaPtr stanza);
     Verdict vouch(RegistrationEvent& event);
@@ -63,7 +74,56 @@ private:
     Server& server_;
     const std::string host_;
     InviteStore store_;
+    Invitations invitations_;
 };
+
+// ---- asking for an invitation (XEP-0401, 5)
+
+constexpr std::string_view resultForm = "urn:xmpp:invite#invitation";
+
+void Invites::offer(PluginContext& context, std::string node, std::string name,
+                    AdHocHandler handler) {
+    const bool forAccount = handler == &Invites::inviteToAccount;
+    AdHocCommand command{.node = std::move(node), .name = std::move(name)};
+    command.isFor = [this, forAccount](const Jid& caller, const Host& host) {
+        return caller.domain() == host.domain() && invitations_.may(caller, forAccount);
+    };
+    context.onAdHoc(std::move(command), this, handler);
+}
+
+AdHocReply replyWith(const Invitations::Outcome& outcome) {
+    if (const auto* refused = std::get_if<StanzaError>(&outcome))
+        return AdHocReply::failed(*refused);
+    const auto& made = std::get<InviteMade>(outcome);
+    DataForm form{FormKind::Result, resultForm};
+    form.addText("uri", made.uri);
+    if (!made.landingUrl.empty()) form.addText("landing-url", made.landingUrl);
+    form.addText("expire", formatDateTime(made.expires));
+    return AdHocReply::done(std::move(form));
+}
+
+Task<AdHocReply> Invites::inviteContact(const AdHocCall& call) {
+    std::string anyName;
+    const auto outcome =
+        co_await invitations_.makeFor(call.caller, false, std::move(anyName), true);
+    co_return replyWith(outcome);
+}
+
+Task<AdHocReply> Invites::inviteToAccount(const AdHocCall& call) {
+    if (call.answers.empty()) {
+        DataForm form{FormKind::Form};
+        form.setTitle("Invite somebody to an account");
+        form.add({.var = "username", .label = "The name, or nothing: then it is chosen freely"});
+        form.addBoolean("roster-subscription", true, "Become contacts of each other");
+        co_return AdHocReply::ask(std::move(form));
+    }
+    const DataForm& answer = call.answers[0];
+    std::string username{answer.text("username")};
+    const bool withContact = answer.boolean("roster-subscription").value_or(false);
+    const auto outcome =
+        co_await invitations_.makeFor(call.caller, true, std::move(username), withContact);
+    co_return replyWith(outcome);
+}
 
 // ---- making an account
 

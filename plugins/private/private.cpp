@@ -62,9 +62,21 @@ Task<Reply> PrivateStorage::fetch(const Iq& iq) {
     const Element& wanted = *iq.payload().firstChild();
     if (wanted.ns() == query.ns) co_return unnamed();
 
-    const AccountId account = iq.account()->id();
-    std::string key = keyOf(wanted);
-    const auto stored = co_await store_.get(account, std::move(key));
+    std::optional<std::string> stored;
+    if (const auto& hook = iq.host().services().privateXmlAsked; !hook.empty()) {
+        const Jid owner = iq.owner();
+        PrivateXmlAsked asked{owner, wanted};
+        co_await hook.run(asked);
+        if (asked.refusal) co_return *asked.refusal;
+        stored = std::move(asked.found);
+    }
+    if (!stored) {
+        const Account* owner = iq.account();
+        if (!owner) co_return foreign();
+        const AccountId account = owner->id();
+        std::string key = keyOf(wanted);
+        stored = co_await store_.get(account, std::move(key));
+    }
     const auto fragment = stored ? parseXml(*stored) : std::nullopt;
     Document answer{query.name, query.ns};
     if (fragment)
@@ -79,7 +91,7 @@ Task<Reply> PrivateStorage::keep(const Iq& iq) {
     if (!iq.isToOwnAccount()) co_return foreign();
     if (!iq.payload().firstChild())
         co_return StanzaError{Condition::NotAcceptable, "There is no element to keep."};
-    KeyedStore::Changes changes;
+    std::vector<std::pair<const Element*, KeyedStore::Changes::value_type>> kept;
     for (const Element& fragment : iq.payload().children()) {
         if (fragment.ns() == query.ns) co_return unnamed();
         const bool isEmpty = !fragment.firstNode() && !fragment.attributes();
@@ -93,16 +105,61 @@ Task<Reply> PrivateStorage::keep(const Iq& iq) {
             co_return StanzaError{
                 Condition::NotAcceptable,
                 "The element " + std::string{fragment.name()} + " has too many parts."};
-        changes.emplace_back(keyOf(fragment),
-                             isEmpty ? std::nullopt : std::optional{std::move(xml)});
+        kept.emplace_back(&fragment, KeyedStore::Changes::value_type{
+                                         keyOf(fragment),
+                                         isEmpty ? std::nullopt : std::optional{std::move(xml)}});
     }
+    if (!iq.account())
+        co_return StanzaError{Condition::ItemNotFound, "The account is gone."};
     const AccountId account = iq.account()->id();
-    const bool kept = co_await store_.change(account, std::move(changes), fragmentsMax_);
-    if (!kept)
+    // Some fragments are kept by other plugins (route/private_xml.h).
+    KeyedStore::Changes changes;
+    const auto& hook = iq.host().services().privateXmlGiven;
+    const Jid owner = iq.owner();
+    for (auto& [fragment, change] : kept) {
+        PrivateXmlGiven given{owner, *fragment};
+        if (!hook.empty()) co_await hook.run(given);
+        if (given.refusal) co_return *given.refusal;
+        if (!given.isKept) changes.push_back(std::move(change));
+    }
+    if (changes.empty()) co_return Reply{};
+    const bool isKept = co_await store_.change(account, std::move(changes), fragmentsMax_);
+    if (!isKept)
         co_return StanzaError{Condition::ResourceConstraint, "An account keeps at most " +
                                                                  std::to_string(fragmentsMax_) +
                                                                  " elements; remove one first."};
     co_return Reply{};
+}
+
+// ---- export and import (XEP-0227, 4.6)
+
+Task<std::int64_t> writeFragments(AccountRef account, AccountSink& sink) {
+    KeyedStore store{account.server.database(), "private"};
+    const std::string all;
+    const auto fragments = co_await store.list(account.id, all);
+    if (fragments.empty()) co_return 0;
+    std::string xml = "<query xmlns='jabber:iq:private'>";
+    for (const auto& [key, fragment] : fragments) xml += fragment;
+    xml += "</query>";
+    co_await sink.write(std::move(xml));
+    co_return std::int64_t(fragments.size());
+}
+
+Task<DataCount> readFragments(AccountRef account, const Element& element) {
+    DataCount count;
+    KeyedStore::Values fragments;
+    for (const Element& fragment : element.children()) {
+        std::string xml = toXml(fragment);
+        if (fragment.ns() == query.ns || !parseXml(xml)) {
+            ++count.refused;
+            continue;
+        }
+        fragments.emplace_back(keyOf(fragment), std::move(xml));
+        ++count.done;
+    }
+    KeyedStore store{account.server.database(), "private"};
+    co_await store.putAll(account.id, std::move(fragments));
+    co_return count;
 }
 
 const PluginInfo info{
@@ -110,6 +167,11 @@ const PluginInfo info{
     .summary = "Keeps small fragments of XML for each account",
     .implements = {{"XEP-0049", "1.2"}},
     .options = {&fragmentBytesMax, &fragmentsMax},
+    .data = {{.what = "private fragments",
+              .elements = {query},
+              .write = writeFragments,
+              .read = readFragments,
+              .component = "private"}},
 };
 
 }  // namespace

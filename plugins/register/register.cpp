@@ -1,9 +1,9 @@
 // In-Band Registration (XEP-0077): strangers make accounts on the stream on which they will log in,
 // and people change their password or remove their account.
-#include "quota.h"
 #include "register_request.h"
 
 #include "core/namespaces.h"
+#include "core/quota.h"
 #include "net/ip_address.h"
 #include "plugin/plugin.h"
 #include "route/account_admin.h"

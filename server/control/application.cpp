@@ -1,7 +1,9 @@
 #include "control/application.h"
 
+#include "control/account_commands.h"
 #include "control/listen_options.h"
 #include "control/notify.h"
+#include "control/plugin_admin.h"
 #include "control/schema.h"
 #include "control/schema_command.h"
 #include "control/server_options.h"
@@ -60,12 +62,18 @@ OptionList allOptions(const PluginHost& plugins) {
     return all;
 }
 
-std::string findPluginDirectory() {
+std::string findPluginDirectory(const StartRequest& request) {
     if (const char* given = std::getenv("EPODE_PLUGINS")) return given;
+    // Before the other options can be read: plugins declare some of them. Mistakes are told later.
+    const auto config = loadConfig(request, pluginHostOptions());
+    if (config.understood)
+        if (const auto& folder = pluginDirectory(*config.understood->settings); !folder.empty()) return folder;
     std::error_code ignored;
     const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
-    const auto built = program.parent_path().parent_path() / "plugins";
-    if (std::filesystem::is_directory(built, ignored)) return built.string();
+    // In a build folder, or installed below some prefix.
+    const auto prefix = program.parent_path().parent_path();
+    for (const char* place : {"plugins", EPODE_PLUGIN_SUBDIRECTORY})
+        if (std::filesystem::is_directory(prefix / place, ignored)) return (prefix / place).string();
     return EPODE_PLUGIN_DIRECTORY;
 }
 
@@ -108,6 +116,7 @@ void Application::startServer() {
     prepareSchema(*database_, allMigrations(*plugins_), *config_->settings);
     server_ = std::make_unique<Server>(*database_, workers_, config_->settings, config_->hosts, executors);
     server_->setSaltSecret(readSaltSecret());
+    server_->setCommands(&registry_);
     plugins_->wire(*server_, *config_->settings);
 
     TlsProfile profile{.alpn = {"xmpp-client"},
@@ -201,8 +210,25 @@ void Application::startControl() {
     commands_ = addServerCommands(registry_, controls_);
     for (auto& command : addUserCommands(registry_, *server_)) commands_.push_back(std::move(command));
     for (auto& command : addStoreCommands(registry_, *server_)) commands_.push_back(std::move(command));
+    for (auto& command : addAccountCommands(registry_, *server_, *plugins_,
+                                            (std::filesystem::path{data_} / "exports").string()))
+        commands_.push_back(std::move(command));
     pluginCommands_ = std::make_unique<PluginCommands>(registry_, *server_, *plugins_);
     pluginCommands_->update();
+    auto pluginControls = std::make_shared<PluginControls>(PluginControls{
+        .plugins = *plugins_,
+        .server = *server_,
+        .config = [this] { return currentConfig(); },
+        .read = [this] { return loadConfig(request_, allOptions(*plugins_)); },
+        .setConfig = [this](ConfigPtr config) {
+            server_->replace(config->settings);
+            const std::lock_guard lock{configMutex_};
+            config_ = std::move(config);
+        },
+        .changed = [this] { return pluginCommands_->update(); },
+    });
+    for (auto& command : addPluginCommands(registry_, std::move(pluginControls)))
+        commands_.push_back(std::move(command));
     commands_.push_back(addSchemaCommand(registry_, *database_, allMigrations(*plugins_)));
     socket_ = std::make_unique<ControlSocket>(
         registry_, *loops_.front(),
@@ -223,6 +249,8 @@ Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
     server_->replace(config->settings);
     for (std::size_t i = 0; i < loops_.size(); ++i)
         loops_[i]->post([&streams = *streams_[i]] { streams.settingsChanged(); });
+    // What was loaded or unloaded by hand holds until now.
+    plugins_->clearOverrides();
     plugins_->wire(*server_, *config->settings);
     pluginCommands_->update();
     {

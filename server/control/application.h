@@ -28,9 +28,9 @@ namespace epode {
 // The options of everything that is linked in or loaded.
 OptionList allOptions(const PluginHost& plugins);
 
-// Where the plugins' shared objects are: $EPODE_PLUGINS, else beside the program (in a build folder),
-// else where they were installed.
-std::string findPluginDirectory();
+// Where the plugins' shared objects are: $EPODE_PLUGINS, else plugins.directory of the configuration,
+// else beside the program (in a build folder), else where they were installed.
+std::string findPluginDirectory(const StartRequest& request);
 
 class Application {
 public:

@@ -1,8 +1,8 @@
-// The commands that exist now, and the one way to call them: through here every door (socket, HTTP,
-// chat) gets the same checks of permission and arguments.
+// The commands that exist now: who declares commands adds them here, every door calls them through
+// Commands.
 #pragma once
 
-#include "core/command.h"
+#include "core/commands.h"
 
 #include <memory>
 #include <mutex>
@@ -10,7 +10,7 @@
 
 namespace epode {
 
-class CommandRegistry {
+class CommandRegistry final : public Commands {
     struct Entry;
 
 public:
@@ -38,21 +38,11 @@ public:
     // Throws std::logic_error when the declaration contradicts itself or the name is taken.
     Registration add(Command command);
 
-    // All, by name. From any thread.
-    std::vector<CommandInfo> list() const;
-    // Changes with the list: tools that keep a copy compare it.
-    std::uint64_t generation() const;
-
-    using Done = UniqueFunction<void(CommandResult)>;
-
-    // A call that has been started; `abandon` tells the handler that nobody waits any more.
-    using CallPtr = std::shared_ptr<CommandCall>;
-
-    // Checks and starts; `done` is called exactly once, on whatever thread the command ends on
-    // (perhaps before this returns), also when the executor stops before it has run. Null when it
-    // was refused. From any thread.
+    std::vector<CommandInfo> list() const override;
+    std::uint64_t generation() const override;
     CallPtr call(std::string_view name, const RawArguments& arguments, Caller caller,
-                 Executor& executor, Done done, std::function<void(const Progress&)> progress = {});
+                 Executor& executor, Done done,
+                 std::function<void(const Progress&)> progress = {}) override;
 
 private:
     mutable std::mutex mutex_;

@@ -159,15 +159,14 @@ public:
         std::sort(mistakes_.begin(), mistakes_.end(), [](const auto& a, const auto& b) {
             return std::tie(a.line, a.column, a.message) < std::tie(b.line, b.column, b.message);
         });
-        if (!mistakes_.empty()) return {nullptr, std::move(mistakes_)};
-
         auto settings = std::make_shared<Settings>();
         for (const auto& [key, entry] : config_->values) settings->set("", key, entry.value);
         for (const auto& [host, entries] : config_->hostValues) {
             for (const auto& [key, entry] : entries) settings->set(host, key, entry.value);
         }
         config_->settings = std::move(settings);
-        return {config_, {}};
+        if (!mistakes_.empty()) return {nullptr, std::move(mistakes_), config_};
+        return {config_, {}, config_};
     }
 
 private:
@@ -448,7 +447,8 @@ ConfigResult loadConfig(const std::string& path, const OptionList& options,
         }
         return {nullptr,
                 {{path, 0, 0, "",
-                  "The file cannot be read: " + std::generic_category().message(reason) + "."}}};
+                  "The file cannot be read: " + std::generic_category().message(reason) + "."}},
+                nullptr};
     }
     return readConfig(text.str(), path, options, overrides);
 }

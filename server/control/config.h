@@ -58,6 +58,8 @@ using ConfigPtr = std::shared_ptr<const Config>;
 struct ConfigResult {
     ConfigPtr config;                     // null when there are mistakes
     std::vector<ConfigMistake> mistakes;  // by place
+    // What could be read in spite of mistakes; null when there was no file to read.
+    ConfigPtr understood;
     bool ok() const { return config != nullptr; }
     // One mistake a line, and how many there are.
     std::string report() const;

@@ -17,8 +17,9 @@ public:
     PluginCommands(CommandRegistry& registry, Server& server, const PluginHost& plugins)
         : registry_{registry}, server_{server}, plugins_{plugins} {}
 
-    // Adds the commands of plugins that have come, removes those of plugins that have gone.
-    void update();
+    // Adds the commands of plugins that have come, removes those of plugins that have gone. Returns
+    // what is wrong with declarations; that costs their plugins the rest of their commands.
+    std::vector<std::string> update();
 
 private:
     CommandRegistry& registry_;

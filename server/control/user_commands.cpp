@@ -65,6 +65,23 @@ struct UserCommands {
         co_return CommandResult::message("The password of " + jid.text() + " was changed.");
     }
 
+    // Its sessions end; what is kept of it stays.
+    Task<CommandResult> disable(CommandCall& call) {
+        const Jid jid = call.jid("address");
+        const bool found = co_await server.stores().accounts.setDisabled(jid.text(), true);
+        if (!found) co_return noSuchAccount(jid);
+        const std::string reason = "This account is disabled.";
+        co_await endSessions(jid, reason);
+        co_return CommandResult::message("The account " + jid.text() + " is disabled: nobody logs in.");
+    }
+
+    Task<CommandResult> enable(CommandCall& call) {
+        const Jid jid = call.jid("address");
+        const bool found = co_await server.stores().accounts.setDisabled(jid.text(), false);
+        if (!found) co_return noSuchAccount(jid);
+        co_return CommandResult::message("The account " + jid.text() + " can log in.");
+    }
+
     Task<CommandResult> list(CommandCall& call) {
         constexpr std::size_t page = 500;
         const std::string domain = call.has("host") ? call.text("host") : std::string{};
@@ -135,10 +152,7 @@ struct UserCommands {
         co_return result;
     }
 
-    Task<CommandResult> kick(CommandCall& call) {
-        const Jid jid = call.jid("address");
-        const std::string reason =
-            call.has("reason") ? call.text("reason") : std::string{"The administrator has closed this session."};
+    Task<std::size_t> endSessions(Jid jid, std::string reason) {
         std::function<std::size_t(Shard&)> end = [jid, reason](Shard& shard) {
             Account* account = shard.loaded(jid.bareText());
             if (!account) return std::size_t{0};
@@ -152,6 +166,14 @@ struct UserCommands {
         const auto counts = co_await everyShard<std::size_t>(server, end);
         std::size_t ended = 0;
         for (const std::size_t some : counts) ended += some;
+        co_return ended;
+    }
+
+    Task<CommandResult> kick(CommandCall& call) {
+        const Jid jid = call.jid("address");
+        const std::string reason =
+            call.has("reason") ? call.text("reason") : std::string{"The administrator has closed this session."};
+        const std::size_t ended = co_await endSessions(jid, reason);
         if (ended == 0)
             co_return CommandResult::refusal("not-found", "There is no session of " + jid.text() + ".",
                                              "`epodectl session list` shows the sessions.");
@@ -186,6 +208,11 @@ std::vector<CommandRegistry::Registration> addUserCommands(CommandRegistry& regi
                                 .arguments = {address}, .danger = Danger::Dangerous, .run = run(&UserCommands::remove)}));
     all.push_back(registry.add({.name = "user passwd", .summary = "Sets an account's password",
                                 .arguments = {address, password}, .run = run(&UserCommands::passwd)}));
+    all.push_back(registry.add({.name = "user disable", .summary = "Ends an account's sessions and lets it log in no more",
+                                .details = "What is kept of it stays; messages for it wait.",
+                                .arguments = {address}, .run = run(&UserCommands::disable)}));
+    all.push_back(registry.add({.name = "user enable", .summary = "Lets a disabled account log in again",
+                                .arguments = {address}, .run = run(&UserCommands::enable)}));
     all.push_back(registry.add({.name = "user list", .summary = "Lists the accounts", .arguments = {optionalHost},
                                 .permission = Permission::Operate, .run = run(&UserCommands::list)}));
     all.push_back(registry.add({.name = "user show", .summary = "Tells what is known of an account",

@@ -87,6 +87,16 @@ void writeField(Element& parent, const FormField& field, ShowType showType) {
         if (!option.label.empty()) child.set("label", option.label);
         child.addWithText("value", option.value);
     }
+    if (field.datatype.empty()) return;
+    Element& validate = element.add("validate", ns::formValidation);
+    validate.set("datatype", field.datatype);
+    if (field.least.empty() && field.most.empty()) {
+        validate.add("basic");
+        return;
+    }
+    Element& range = validate.add("range");
+    if (!field.least.empty()) range.set("min", field.least);
+    if (!field.most.empty()) range.set("max", field.most);
 }
 
 std::string inQuotes(std::string_view text) { return "'" + std::string{text} + "'"; }

@@ -41,6 +41,10 @@ struct FormField {
     std::vector<FieldOption> options = {};
     bool isRequired = false;
     std::string description = {};
+    // For who fills the form (XEP-0122): "xs:integer", and between what it lies.
+    std::string datatype = {};
+    std::string least = {};
+    std::string most = {};
 };
 
 // The value of a boolean field: "1", "true", "0" or "false"; nothing for anything else.

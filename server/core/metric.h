@@ -24,13 +24,21 @@ public:
     std::string_view help() const { return help_; }
     std::int64_t value() const { return value_.load(std::memory_order_relaxed); }
 
-    // All that exist now, by name.
+    // All that exist now and are not hidden, by name.
     static std::vector<const Metric*> all();
+
+    // While a plugin is loaded: those that are made within its shared object; and whether they are
+    // told of, which they are not while nobody uses the plugin.
+    static std::vector<Metric*> madeSince(std::size_t mark);
+    static std::size_t mark();
+    void setHidden(bool isHidden) { isHidden_.store(isHidden, std::memory_order_relaxed); }
 
 protected:
     std::atomic<std::int64_t> value_{0};
 
 private:
+    std::size_t number_;  // of its making
+    std::atomic<bool> isHidden_{false};
     Kind kind_;
     std::string_view name_;
     std::string_view help_;

@@ -110,7 +110,9 @@ public:
     // The host's own value, else the server's, else the fallback.
     template <typename T>
     const T& get(const Option<T>& option, std::string_view host = {}) const {
-        if (const std::any* found = find(option.key, host)) return *std::any_cast<T>(found);
+        if (const std::any* found = find(option.key, host))
+            // Of another type for a moment only, while a plugin is replaced by a newer one.
+            if (const T* value = std::any_cast<T>(found)) return *value;
         return option.fallback;
     }
 

@@ -10,15 +10,19 @@
 
 #include "core/command.h"
 #include "core/option.h"
+#include "core/qname.h"
 #include "core/task.h"
 #include "route/account.h"
+#include "route/account_data.h"
 #include "route/host.h"
+#include "route/plugin_meter.h"
 #include "route/server.h"
 #include "route/session.h"
 #include "store/account_store.h"
 
 #include <deque>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,16 +32,13 @@ namespace epode {
 
 struct Migration;
 
-// A plugin that was built against other headers would misunderstand this server. The number is raised by
-// hand when a meaning changes; the sizes catch most changes that were forgotten.
-inline constexpr unsigned pluginAbi =
-    1u << 24 | (unsigned(sizeof(Services) * 31 + sizeof(Host) * 17 + sizeof(Account) * 7 +
-                         sizeof(Session) * 5 + sizeof(Shard) * 3 + sizeof(Server)) & 0xffffffu);
 
 // A document that a plugin implements, for docs and for the DOAP file: {"XEP-0030", "2.5.0"}.
 struct Specification {
     std::string_view document;
     std::string_view version = {};
+    // The file that shows it, when it is not tests/plugins/<plugin>_test.cpp.
+    std::string_view test = {};
 };
 
 class PluginContext;
@@ -59,26 +60,23 @@ struct PluginInfo {
     // Commands for `epodectl`, there while any host has the plugin. Called once when the plugin is
     // loaded; the server outlives the commands, while an object of the plugin may not.
     std::vector<Command> (*commands)(Server& server) = nullptr;
+    // What it keeps of accounts, for export and import.
+    std::vector<AccountData> data{};
     bool byDefault = true;  // loaded when the configuration does not say
-};
-
-// An element by namespace and name.
-struct QName {
-    std::string_view ns;
-    std::string_view name;
 };
 
 // Handed to the constructor; valid only there. References to the server and to options stay valid.
 class PluginContext {
 public:
     PluginContext(Server& server, std::string host, const Settings& settings, Services& services,
-                  std::string_view plugin, bool isFirstHost)
+                  std::string_view plugin, bool isFirstHost, PluginMeter* meter = nullptr)
         : server_{server},
           host_{std::move(host)},
           settings_{settings},
           services_{services},
           plugin_{plugin},
-          isFirstHost_{isFirstHost} {}
+          isFirstHost_{isFirstHost},
+          meter_{meter} {}
 
     Server& server() { return server_; }
     const std::string& host() const { return host_; }
@@ -94,7 +92,7 @@ public:
     void onIq(StanzaType type, QName element, Addressee addressee, P* plugin,
               Task<Reply> (P::*handler)(const Iq&)) {
         services_.iqs.add(IqKey{type, std::string{element.name}, std::string{element.ns}, addressee},
-                          plugin_, [plugin, handler](const Iq& iq) { return (plugin->*handler)(iq); });
+                          plugin_, [plugin, handler](const Iq& iq) { return (plugin->*handler)(iq); }, meter_);
     }
     // The same for requests to a served domain (Addressee::Domain) or below it (Addressee::Below).
     // Without the domain, onIq with these addressees is for all that the host's plugins serve.
@@ -102,7 +100,7 @@ public:
     void onIq(StanzaType type, QName element, Addressee addressee, ServedDomain& domain, P* plugin,
               Task<Reply> (P::*handler)(const Iq&)) {
         domain.iqs.add(IqKey{type, std::string{element.name}, std::string{element.ns}, addressee},
-                       plugin_, [plugin, handler](const Iq& iq) { return (plugin->*handler)(iq); });
+                       plugin_, [plugin, handler](const Iq& iq) { return (plugin->*handler)(iq); }, meter_);
     }
     // Serves a domain of its own: "{host}" in it stands for the virtual host ("pubsub.{host}"). Its
     // discovery entry, handlers of requests and place are set on what is returned (see
@@ -117,6 +115,14 @@ public:
         };
         return served;
     }
+    // Hooks whose handlers may wait: `Task<void> handler(Event&)`.
+    template <typename P, typename E>
+    void on(AsyncHook<E> Services::*hook, P* plugin, Task<void> (P::*handler)(E&)) {
+        (services_.*hook).add(plugin_, [plugin, handler](E& event) { return (plugin->*handler)(event); });
+    }
+    // What nodes of this name in accounts are; of several plugins the first says it.
+    void knowPepNode(PepNode node) { services_.pepNodes.try_emplace(node.name, node); }
+    void offerChatSettings(ChatSettings& settings) { services_.chatSettings = &settings; }
     // This plugin serves personal eventing: others find it at `Services::pep`.
     void offerPep(Pep& pep) { services_.pep = &pep; }
     // Requests before login.
@@ -124,7 +130,8 @@ public:
     void onStreamIq(QName element, P* plugin,
                     Task<Reply> (P::*handler)(const StreamFacts&, StanzaPtr)) {
         services_.streamIqs[{std::string{element.name}, std::string{element.ns}}] =
-            [plugin, handler](const StreamFacts& stream, StanzaPtr stanza) {
+            [plugin, handler, meter = meter_](const StreamFacts& stream, StanzaPtr stanza) {
+                const PluginMeter::Call call{meter, PluginMeter::Kind::Request};
                 return (plugin->*handler)(stream, std::move(stanza));
             };
     }
@@ -146,7 +153,7 @@ public:
     // Hooks, as member functions `Verdict handler(Event&)`; the event decides which.
     template <typename P, typename E>
     void on(Hook<E> Services::*hook, Phase phase, P* plugin, Verdict (P::*handler)(E&)) {
-        (services_.*hook).add(phase, plugin_, [plugin, handler](E& event) { return (plugin->*handler)(event); });
+        (services_.*hook).add(phase, plugin_, [plugin, handler](E& event) { return (plugin->*handler)(event); }, meter_);
     }
 
     // What the plugin has to know of an account before its first stanza (route/host.h).
@@ -186,20 +193,41 @@ public:
 
     // Work by the clock, as a member function `Task<Duration> step()`: one bounded step, which returns
     // how long to wait before the next. It runs on the first shard, never twice at a time, and not any
-    // more when the plugin is unloaded (a step under way ends before the plugin does).
+    // more when the plugin is unloaded (a step under way ends before the plugin does). What is returned
+    // calls for the next step at once.
     template <typename P>
-    void inBackground(Duration first, P* plugin, Task<Duration> (P::*step)()) {
-        services_.background.push_back({plugin_, first, [plugin, step] { return (plugin->*step)(); }});
+    std::shared_ptr<Waker> inBackground(Duration first, P* plugin, Task<Duration> (P::*step)()) {
+        services_.background.push_back(
+            {plugin_, first, [plugin, step] { return (plugin->*step)(); }, std::make_shared<Waker>(), meter_});
+        return services_.background.back().waker;
     }
     // Of the hosts that have this plugin this is the first: who does something for the whole server
     // does it here.
     bool isFirstHost() const { return isFirstHost_; }
 
+    // An ad-hoc command (route/ad_hoc.h), as a member function `Task<AdHocReply> run(const AdHocCall&)`.
+    template <typename P>
+    void onAdHoc(AdHocCommand command, P* plugin, Task<AdHocReply> (P::*run)(const AdHocCall&)) {
+        command.run = [plugin, run](const AdHocCall& call) { return (plugin->*run)(call); };
+        services_.adHocCommands.push_back(std::move(command));
+    }
+
     // Service discovery.
     DiscoEntry& hostDisco() { return services_.hostDisco; }
     DiscoEntry& accountDisco() { return services_.accountDisco; }
+    // Requests about nodes, as member functions `bool isOwn(const Iq&) const` and
+    // `Task<Reply> answer(const Iq&)`.
+    template <typename P>
+    void onDiscoNodes(Addressee addressee, P* plugin, bool (P::*isOwn)(const Iq&) const,
+                      Task<Reply> (P::*answer)(const Iq&)) {
+        services_.discoNodes.push_back(
+            {addressee, [plugin, isOwn](const Iq& iq) { return (plugin->*isOwn)(iq); },
+             [plugin, answer](const Iq& iq) { return (plugin->*answer)(iq); }});
+    }
     void hostFeature(std::string_view feature) { services_.hostDisco.features.emplace_back(feature); }
     void accountFeature(std::string_view feature) { services_.accountDisco.features.emplace_back(feature); }
+    // One that is there while personal eventing is.
+    void accountFeatureWithPep(std::string_view feature);
 
 private:
     Server& server_;
@@ -209,7 +237,33 @@ private:
     std::string plugin_;
     bool isFirstHost_;
     std::deque<ServedDomain> refused_;  // somewhere to write to
+    PluginMeter* meter_;
 };
+
+// A plugin that was built against other headers would misunderstand this server. The first number is
+// raised by hand when a meaning changes; the sizes catch most changes that were forgotten.
+namespace detail {
+constexpr unsigned mixedSizes(std::initializer_list<std::size_t> sizes) {
+    unsigned mixed = 2166136261u;
+    for (const std::size_t size : sizes) mixed = (mixed ^ unsigned(size)) * 16777619u;
+    return mixed;
+}
+}  // namespace detail
+inline constexpr unsigned pluginAbi =
+    2u << 24 |
+    (detail::mixedSizes({sizeof(Services), sizeof(Host), sizeof(Account), sizeof(Session),
+                         sizeof(Shard), sizeof(Server), sizeof(Stanza), sizeof(Element), sizeof(Iq),
+                         sizeof(Reply), sizeof(Stores), sizeof(Command), sizeof(CommandCall),
+                         sizeof(CommandResult), sizeof(PluginInfo), sizeof(PluginContext),
+                         sizeof(OptionRef), sizeof(Contact), sizeof(std::string)}) &
+     0xffffffu);
+
+// Stands in the shared object so that it can be read before any of its code is run.
+struct PluginMark {
+    char magic[24];
+    unsigned abi;
+};
+inline constexpr char pluginMagic[] = "Epode plugin interface:";  // with its end, 24 bytes
 
 // What a shared object exports.
 struct PluginEntry {
@@ -229,7 +283,11 @@ struct StaticPlugin {
 #define EPODE_EXPORT_PLUGIN(entry) static const ::epode::StaticPlugin registration{&entry};
 #else
 #define EPODE_EXPORT_PLUGIN(entry) \
-    extern "C" __attribute__((visibility("default"))) const ::epode::PluginEntry* epodePlugin() { return &entry; }
+    extern "C" __attribute__((visibility("default"))) const ::epode::PluginEntry* epodePlugin() { return &entry; } \
+    extern "C" {                                                                                                   \
+    extern const ::epode::PluginMark epodePluginMark __attribute__((visibility("default")));                       \
+    const ::epode::PluginMark epodePluginMark{"Epode plugin interface:", ::epode::pluginAbi};                      \
+    }
 #endif
 
 #define DECLARE_PLUGIN(Type, info)                                                             \

@@ -184,8 +184,10 @@ std::vector<Session*> Account::mostAvailable() const {
 void Account::receiveMessage(const StanzaPtr& message, Hold hold) {
     auto to = targets(*message);
     const bool areOlderWaiting = reading_ != Reading::No || pending_.firstWaiting().has_value();
-    if (areOlderWaiting && std::any_of(to.begin(), to.end(), [](Session* s) { return s->takesMessages(); })) {
-        // Older messages are on their way from the log to a client: this one comes after them.
+    const auto takesMessages = [](Session* session) { return session->takesMessages(); };
+    if (areOlderWaiting && (!held_.empty() || std::any_of(to.begin(), to.end(), takesMessages))) {
+        // Older messages are on their way from the log to a client: this one comes after them, also when
+        // that client has gone and others of these are still held here.
         if (reading_ == Reading::Running && held_.size() < heldMax) {
             held_.push_back({message, std::move(hold)});
             return;

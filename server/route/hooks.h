@@ -4,6 +4,7 @@
 #include "core/hold.h"
 #include "core/log.h"
 #include "core/stanza.h"
+#include "route/plugin_meter.h"
 
 #include <algorithm>
 #include <functional>
@@ -211,10 +212,10 @@ class Hook {
 public:
     using Handler = std::function<Verdict(E&)>;
 
-    void add(Phase phase, std::string_view owner, Handler handler) {
+    void add(Phase phase, std::string_view owner, Handler handler, PluginMeter* meter = nullptr) {
         auto after = std::upper_bound(entries_.begin(), entries_.end(), phase,
                                       [](Phase p, const Entry& e) { return p < e.phase; });
-        entries_.insert(after, Entry{phase, std::string{owner}, std::move(handler)});
+        entries_.insert(after, Entry{phase, std::string{owner}, std::move(handler), meter});
     }
 
     bool empty() const { return entries_.empty(); }
@@ -222,11 +223,14 @@ public:
     // A handler that throws ends this event's way with internal-server-error, not the server.
     Verdict run(E& event) const {
         for (const Entry& entry : entries_) {
+            PluginMeter::Call call{entry.meter, PluginMeter::Kind::Hook};
             try {
                 if (entry.handler(event) == Verdict::Stop) return Verdict::Stop;
             } catch (const std::exception& failure) {
+                call.failed();
                 return failed(event, entry.owner, failure.what());
             } catch (...) {
+                call.failed();
                 return failed(event, entry.owner, "unknown");
             }
         }
@@ -238,6 +242,7 @@ private:
         Phase phase;
         std::string owner;
         Handler handler;
+        PluginMeter* meter;  // outlives the services; null for what is no plugin's
     };
     static Verdict failed(E& event, const std::string& owner, std::string_view failure) {
         Log{"plugin"}.error("a hook failed", {{"plugin", owner}, {"failure", failure}});

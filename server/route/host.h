@@ -3,16 +3,22 @@
 
 #include "core/option.h"
 #include "core/task.h"
+#include "route/ad_hoc.h"
+#include "route/async_hook.h"
 #include "route/background.h"
+#include "route/chat_settings.h"
 #include "route/disco_entry.h"
 #include "route/hooks.h"
 #include "route/iq.h"
 #include "route/login.h"
 #include "route/pep.h"
+#include "route/pep_request.h"
+#include "route/private_xml.h"
 #include "route/served_domain.h"
 #include "route/session_options.h"
-#include "store/account_store.h"
 #include "route/state_slots.h"
+#include "route/vcard_events.h"
+#include "store/account_store.h"
 
 #include <deque>
 #include <functional>
@@ -27,6 +33,14 @@ namespace epode {
 // A request on a stream that nobody has logged in on (in-band registration).
 using StreamIqHandler = std::function<Task<Reply>(const StreamFacts&, StanzaPtr)>;
 
+// Nodes of a host's or an account's discovery (XEP-0030, 3) that a plugin answers for: both #info and
+// #items, as it would be asked without disco.
+struct DiscoNodes {
+    Addressee addressee;
+    std::function<bool(const Iq&)> isOwn;
+    IqHandler answer;
+};
+
 // What a plugin has to know of an account before its first stanza. `read` runs on a thread of the
 // database, in the same trip that reads the account; what it returns (or nothing) is called with the
 // account on its shard, before anything else is.
@@ -35,6 +49,7 @@ struct AccountReader {
     std::string owner;  // the plugin's name
     std::function<AccountSetup(SqlConnection&, AccountId)> read;
 };
+
 // An element of a session's stream that is no stanza, such as <active/> of XEP-0352.
 using StreamElementHandler = std::function<void(Session&, const Element&)>;
 
@@ -69,14 +84,33 @@ struct Services {
     std::vector<InlineFeature> inlines;
     Hook<PepEvent> pepChanged;
     Pep* pep = nullptr;  // of the plugin that serves it
+    AsyncHook<PepRequest> pepRequested;
+    std::map<std::string, PepNode, std::less<>> pepNodes;  // what is known of nodes, by name
+    AsyncHook<PrivateXmlAsked> privateXmlAsked;
+    AsyncHook<PrivateXmlGiven> privateXmlGiven;
+    AsyncHook<VcardShown> vcardShown;
+    AsyncHook<VcardGiven> vcardGiven;
+    ChatSettings* chatSettings = nullptr;  // of the plugin that knows them
     IqTable iqs;
     std::map<std::pair<std::string, std::string>, StreamIqHandler> streamIqs;  // (name, ns)
     std::map<std::pair<std::string, std::string>, StreamElementHandler> streamElements;  // (name, ns)
     std::vector<SavedSlot> savedStates;  // of sessions that wait for a restart
     DiscoEntry hostDisco;
     DiscoEntry accountDisco;
+    std::vector<DiscoNodes> discoNodes;
+    std::vector<AdHocCommand> adHocCommands;
     std::deque<ServedDomain> domains;  // references to them stay valid while plugins are wired
     std::vector<BackgroundWork> background;
+};
+
+class Shard;
+
+// What else happens when a host gets other services: for plugins that were replaced by another version.
+struct ServicesChange {
+    // Those plugins' names: accounts in memory are read for them anew.
+    std::vector<std::string> anew;
+    // On each shard, right after it has taken the new services.
+    std::function<void(Shard&, Host&, const Services& before)> taken;
 };
 
 // A virtual host as one shard sees it: replaced parts come by post, so that reading needs no lock.
@@ -96,6 +130,12 @@ public:
     const Settings& settings() const { return *settings_; }
     const SessionLimits& limits() const { return limits_; }
     void replace(SettingsPtr settings);
+    // What a plugin keeps for this host on this shard.
+    StateSlots& slots() { return slots_; }
+    template <typename T>
+    T& state() {
+        return slots_.get<T>();
+    }
     void replace(std::shared_ptr<const Services> services) {
         readers_ = services;
         services_ = std::move(services);
@@ -115,6 +155,7 @@ private:
     std::shared_ptr<const Services> services_;
     std::shared_ptr<const Services> readers_;
     Background background_;
+    StateSlots slots_;
 };
 
 }  // namespace epode

@@ -8,6 +8,10 @@
 #include "route/shard.h"
 #include "store/database.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
 namespace epode {
 
 namespace {
@@ -67,8 +71,24 @@ Account* Iq::account() const {
 
 Session* Iq::sender() const { return shard_.session(from()); }
 
-void IqTable::add(IqKey key, std::string_view owner, IqHandler handler) {
-    entries_[std::move(key)] = Entry{std::string{owner}, std::move(handler)};
+void IqTable::add(IqKey key, std::string_view owner, IqHandler handler, PluginMeter* meter) {
+    entries_[std::move(key)] = Entry{std::string{owner}, std::move(handler), meter};
+}
+
+// The ends of namespaces tell them apart ("…:mam:2"). Strangers choose what is looked up, but not what
+// is in the table.
+std::size_t IqTable::HashOf::operator()(const View& key) const {
+    const auto& [type, name, ns, addressee] = key;
+    const auto last = [](std::string_view text) {
+        std::uint64_t bytes = 0;
+        const std::size_t count = std::min(text.size(), sizeof bytes);
+        std::memcpy(&bytes, text.data() + text.size() - count, count);
+        return bytes + text.size();
+    };
+    std::uint64_t hash = last(ns) * 0x9e3779b97f4a7c15u;
+    hash = (hash ^ hash >> 32 ^ last(name)) * 0xbf58476d1ce4e5b9u;
+    hash = (hash ^ hash >> 29 ^ std::uint64_t(type) << 8 ^ std::uint64_t(addressee)) * 0x94d049bb133111ebu;
+    return std::size_t(hash ^ hash >> 31);
 }
 
 const IqTable::Entry* IqTable::find(StanzaType type, std::string_view name, std::string_view ns,
@@ -114,19 +134,25 @@ void dispatchIq(Shard& shard, Host& host, Addressee addressee, const StanzaPtr& 
         std::shared_ptr<const Services> services;
         const IqTable::Entry* entry;
         Hold hold;
+        PluginMeter::Call metered{entry->meter, PluginMeter::Kind::Request};
+        Call(Iq request, std::shared_ptr<const Services> shared, const IqTable::Entry* served, Hold held)
+            : iq{std::move(request)}, services{std::move(shared)}, entry{served}, hold{std::move(held)} {}
     };
-    auto call = std::make_shared<Call>(
-        Call{Iq{stanza, addressee, host, shard, domain}, host.sharedServices(), entry, std::move(hold)});
+    auto call = std::make_shared<Call>(Iq{stanza, addressee, host, shard, domain}, host.sharedServices(),
+                                       entry, std::move(hold));
     Task<Reply> task;
     try {
         task = entry->handler(call->iq);
     } catch (...) {  // a handler that is no coroutine
+        call->metered.failed();
         shard.refuse(*stanza, refusalFor(std::current_exception(), entry->owner));
         return;
     }
     start(std::move(task), [call](std::optional<Reply> reply, std::exception_ptr failure) {
         Shard& shard = call->iq.shard();
+        call->metered.end();
         if (failure) {
+            call->metered.failed();
             shard.refuse(call->iq.stanza(), refusalFor(failure, call->entry->owner));
         } else if (!reply->isNone()) {
             shard.server().route(reply->answer(call->iq.stanza()), call->hold);

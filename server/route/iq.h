@@ -4,13 +4,14 @@
 #include "core/hold.h"
 #include "core/stanza.h"
 #include "core/task.h"
+#include "route/plugin_meter.h"
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <unordered_map>
 #include <variant>
 
 namespace epode {
@@ -105,23 +106,29 @@ public:
     struct Entry {
         std::string owner;  // the plugin's name
         IqHandler handler;
+        PluginMeter* meter = nullptr;  // outlives the services
     };
-    void add(IqKey key, std::string_view owner, IqHandler handler);
+    void add(IqKey key, std::string_view owner, IqHandler handler, PluginMeter* meter = nullptr);
     const Entry* find(StanzaType type, std::string_view name, std::string_view ns,
                       Addressee addressee) const;
 
 private:
     using View = std::tuple<StanzaType, std::string_view, std::string_view, Addressee>;
-    struct Less {
+    static View view(const IqKey& key) { return {key.type, key.name, key.ns, key.addressee}; }
+    static const View& view(const View& key) { return key; }
+    struct HashOf {
         using is_transparent = void;
-        static View view(const IqKey& key) { return {key.type, key.name, key.ns, key.addressee}; }
-        static View view(const View& key) { return key; }
+        std::size_t operator()(const View& key) const;
+        std::size_t operator()(const IqKey& key) const { return (*this)(view(key)); }
+    };
+    struct Equal {
+        using is_transparent = void;
         template <typename A, typename B>
         bool operator()(const A& a, const B& b) const {
-            return view(a) < view(b);
+            return view(a) == view(b);
         }
     };
-    std::map<IqKey, Entry, Less> entries_;
+    std::unordered_map<IqKey, Entry, HashOf, Equal> entries_;
 };
 
 }  // namespace epode

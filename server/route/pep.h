@@ -13,6 +13,7 @@
 #include "route/hooks.h"
 #include "route/iq.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,8 @@
 #include <vector>
 
 namespace epode {
+
+class Shard;
 
 struct PepItem {
     std::string id;
@@ -54,6 +57,8 @@ public:
     // The newest `most`, oldest first; none when there is no such node.
     virtual Task<std::vector<PepItem>> items(Jid account, std::string node, std::size_t most) = 0;
     virtual Task<std::optional<PepItem>> item(Jid account, std::string node, std::string id) = 0;
+    // Somebody has published there, even if all items are gone by now.
+    virtual Task<bool> hasNode(Jid account, std::string node) = 0;
     // The sender may read this node of the account that it asks: as the access model of the node
     // says.
     virtual Task<bool> mayRead(Jid account, std::string node, Jid who) = 0;
@@ -69,13 +74,16 @@ public:
 struct PepEvent : Event {
     enum class Kind : std::uint8_t { Published, Retracted, Purged, Deleted };
     Kind kind;
+    Shard& shard;
     const Jid& account;
     std::string_view node;
     std::string_view id;       // of the item; of Published and Retracted
     std::string_view payload;  // XML; of Published
     Jid publisher;             // the client that did it, or empty
     std::string_view origin;   // of the plugin that did it, or empty
-    PepEvent(Kind k, const Jid& a, std::string_view n) : kind{k}, account{a}, node{n} {}
+    std::shared_ptr<const void> note{};  // what a handler of the PepRequest has left; of Published
+    PepEvent(Kind k, Shard& s, const Jid& a, std::string_view n)
+        : kind{k}, shard{s}, account{a}, node{n} {}
 };
 
 }  // namespace epode

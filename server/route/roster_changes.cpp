@@ -198,7 +198,8 @@ public:
     std::optional<RosterChange> decide(Account& account) override {
         const Contact* known = account.roster().own(contact_);
         if (!known || !known->listed) {
-            if (account.roster().find(contact_)) {
+            const Contact* shown = account.roster().find(contact_);
+            if (shown && shown->listed) {
                 outcome_.refusal = StanzaError{Condition::NotAllowed,
                                                "The contact is in a group of this server."};
                 return std::nullopt;

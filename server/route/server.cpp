@@ -130,12 +130,12 @@ void Server::replace(SettingsPtr settings) {
 }
 
 void Server::replace(const std::string& host, std::shared_ptr<const Services> services,
-                     UniqueFunction<void()> done) {
+                     UniqueFunction<void()> done, std::shared_ptr<const ServicesChange> change) {
     const auto all = whenAllDone(shards_.front()->executor(), std::move(done));
     for (auto& shard : shards_)
-        shard->executor().post([&shard = *shard, host, services, all] {
+        shard->executor().post([&shard = *shard, host, services, all, change] {
             Host* found = shard.host(host);
-            if (found) shard.replace(*found, services, all);
+            if (found) shard.replace(*found, services, all, change);
         });
 }
 

@@ -16,6 +16,7 @@
 
 namespace epode {
 
+class Commands;
 class Database;
 class LoginLimiter;
 class WorkerPool;
@@ -60,12 +61,17 @@ public:
     // For the salts of accounts that don't exist: secret, and the same after a restart.
     const std::string& saltSecret() const { return saltSecret_; }
     void setSaltSecret(std::string secret) { saltSecret_ = std::move(secret); }
+    // The commands that operators have; null where there are none (some tests). Before the first stanza.
+    Commands* commands() const { return commands_; }
+    void setCommands(Commands* commands) { commands_ = commands; }
     void setElsewhere(Elsewhere* elsewhere) { elsewhere_ = elsewhere; }
 
     // To every shard; each takes the new value in one of its turns.
     void replace(SettingsPtr settings);
+    // `done` runs on shard 0 when all shards have taken them.
     void replace(const std::string& host, std::shared_ptr<const Services> services,
-                 UniqueFunction<void()> done = {});
+                 UniqueFunction<void()> done = {},
+                 std::shared_ptr<const ServicesChange> change = {});
 
     // For an orderly stop: ends the streams of all sessions with system-shutdown, lets what they
     // have sent come to its end, saves resumable sessions and writes positions. `done` runs on
@@ -91,6 +97,7 @@ private:
     std::vector<std::unique_ptr<Shard>> shards_;
     std::string saltSecret_;
     SteadyTime started_;
+    Commands* commands_ = nullptr;
     Elsewhere* elsewhere_ = nullptr;
     std::atomic<bool> stopping_ = false;
 };

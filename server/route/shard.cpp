@@ -180,8 +180,11 @@ void Shard::receive(StanzaPtr stanza, Hold hold) {
 
 // Accounts in memory were read before there were these plugins: they are read for them first. Who is
 // loaded meanwhile is read for them at once.
-void Shard::replace(Host& host, std::shared_ptr<const Services> services, std::shared_ptr<void> all) {
-    const auto isNew = [&host](const AccountReader& reader) {
+void Shard::replace(Host& host, std::shared_ptr<const Services> services, std::shared_ptr<void> all,
+                    std::shared_ptr<const ServicesChange> change) {
+    const auto isNew = [&host, &change](const AccountReader& reader) {
+        if (change && std::find(change->anew.begin(), change->anew.end(), reader.owner) != change->anew.end())
+            return true;
         const auto& known = host.services().accountReaders;
         return std::none_of(known.begin(), known.end(), [&reader](const AccountReader& other) {
             return other.owner == reader.owner;
@@ -193,7 +196,7 @@ void Shard::replace(Host& host, std::shared_ptr<const Services> services, std::s
         for (const auto& [jid, account] : accounts_)
             if (&account->host() == &host) accounts.emplace_back(account->jid(), account->id());
     if (accounts.empty()) {
-        inForce(host, std::move(services));
+        inForce(host, std::move(services), change.get());
         return;
     }
     host.setReaders(services);
@@ -205,13 +208,13 @@ void Shard::replace(Host& host, std::shared_ptr<const Services> services, std::s
         return true;
     };
     start(server_.database().read(std::move(work)),
-          [this, host = &host, read, accounts = std::move(accounts), services, all](
+          [this, host = &host, read, accounts = std::move(accounts), services, all, change](
               std::optional<bool> done, std::exception_ptr) {
               if (host->readers() != services) return;  // others have come since
               if (!done) {
                   routeLog.warning("plugins wait for the database", {{"host", host->domain()}});
-                  replacing_[host->domain()] = executor_.after(std::chrono::seconds{1}, [this, host, services, all] {
-                      if (host->readers() == services) replace(*host, services, all);
+                  replacing_[host->domain()] = executor_.after(std::chrono::seconds{1}, [this, host, services, all, change] {
+                      if (host->readers() == services) replace(*host, services, all, change);
                   });
                   return;
               }
@@ -219,13 +222,15 @@ void Shard::replace(Host& host, std::shared_ptr<const Services> services, std::s
                   Account* account = loaded(accounts[i].first.text());
                   if (account && account->id() == accounts[i].second) (*read)[i].apply(*account);
               }
-              inForce(*host, services);
+              inForce(*host, services, change.get());
           });
 }
 
-void Shard::inForce(Host& host, std::shared_ptr<const Services> services) {
+void Shard::inForce(Host& host, std::shared_ptr<const Services> services, const ServicesChange* change) {
     releaseHeld(host);
+    const auto before = host.sharedServices();
     replace(host, std::move(services));
+    if (change && change->taken) change->taken(*this, host, *before);
     if (number_ == 0) host.startBackground(executor_);
 }
 

@@ -73,8 +73,9 @@ private:
     void awaitSafety(std::shared_ptr<void> settled, int patience);
     void saveSessions(ServerSaved& saved);
     void load(Host& host, const Jid& key);
-    void replace(Host& host, std::shared_ptr<const Services> services, std::shared_ptr<void> all);
-    void inForce(Host& host, std::shared_ptr<const Services> services);
+    void replace(Host& host, std::shared_ptr<const Services> services, std::shared_ptr<void> all,
+                 std::shared_ptr<const ServicesChange> change);
+    void inForce(Host& host, std::shared_ptr<const Services> services, const ServicesChange* change);
     void releaseHeld(Host& host);
     void receiveForHost(Host& host, const StanzaPtr& stanza, Hold hold);
     void receiveForDomain(const Served& served, const StanzaPtr& stanza, Hold hold);

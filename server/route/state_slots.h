@@ -1,6 +1,7 @@
 // State that somebody else keeps with an account or a session: one typed slot for each type.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,10 +32,15 @@ public:
     void drop() {
         std::erase_if(slots_, [](const auto& slot) { return slot.first == key<T>(); });
     }
-    // For the unloading of a plugin: the slots of the types it has named.
-    void drop(const void* typeKey) {
-        std::erase_if(slots_, [typeKey](const auto& slot) { return slot.first == typeKey; });
+    // For the unloading of a plugin: its slots are known by where their destructors are in memory.
+    void dropThoseOf(const void* codeBegin, const void* codeEnd) {
+        const std::less<const void*> isBefore;
+        std::erase_if(slots_, [&](const auto& slot) {
+            const auto* code = reinterpret_cast<const void*>(slot.second.get_deleter());
+            return !isBefore(code, codeBegin) && isBefore(code, codeEnd);
+        });
     }
+    bool empty() const { return slots_.empty(); }
 
     template <typename T>
     static const void* key() {

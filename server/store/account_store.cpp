@@ -91,7 +91,7 @@ std::span<const Migration> AccountStore::migrations() { return accountMigrations
 
 AccountStore::AccountStore(Database& database)
     : database_{database},
-      tables_{{"credential"}},
+      tables_{{.table = "credential", .what = "keys of the password"}},
       logins_{database, {noteWith<Note>("UPDATE account SET last_login_at = ?2 WHERE id = ?1")}},
       activities_{database,
                   {noteWith<Note>("UPDATE account SET last_activity_at = ?2 WHERE id = ?1")}} {}
@@ -107,6 +107,30 @@ void AccountStore::addTable(AccountTable table) {
 std::vector<AccountTable> AccountStore::tables() const {
     const std::lock_guard lock{mutex_};
     return tables_;
+}
+
+Task<std::vector<AccountRows>> AccountStore::rows(AccountId account) {
+    auto work = [account, tables = tables()](SqlConnection& connection) {
+        std::vector<AccountRows> found;
+        for (const AccountTable& table : tables) {
+            const std::string name{table.table};
+            const std::string what = table.what.empty() ? name : std::string{table.what};
+            const std::string where =
+                " FROM " + name + " WHERE " + std::string{table.column} + " = ?1";
+            const std::string group{table.group};
+            const std::string sql =
+                group.empty() ? "SELECT count(*)" + where
+                              : "SELECT count(*), " + group + where + " GROUP BY " + group +
+                                    " ORDER BY " + group;
+            connection.run(sql, {account}, [&](const SqlRow& row) {
+                if (row.integer(0) == 0) return;
+                const std::string of = group.empty() ? "" : " of " + std::string{row.text(1)};
+                found.push_back({name, what + of, row.integer(0)});
+            });
+        }
+        return found;
+    };
+    return database_.read(std::move(work));
 }
 
 Task<std::optional<AccountId>> AccountStore::create(std::string jid, std::vector<StoredKeys> keys,

@@ -50,6 +50,15 @@ struct AccountTable {
     std::string_view table;
     std::string_view column = "account";
     bool isLarge = false;  // may hold so many rows of one account that they go in steps
+    std::string_view what{};   // for people: "contacts"; empty: the table's name
+    std::string_view group{};  // a column by whose values rows are told apart, for people
+};
+
+// Rows of one account in one table.
+struct AccountRows {
+    std::string table;
+    std::string what;
+    std::int64_t rows = 0;
 };
 
 // No call blocks the loop. All throw StoreUnavailable when the database does not answer. What
@@ -86,6 +95,8 @@ public:
     Task<void> finishRemoval(AccountId account);
     // At start: completes removals that were interrupted.
     Task<void> finishRemovals();
+    // What there is of an account in those tables, also of one that is being removed.
+    Task<std::vector<AccountRows>> rows(AccountId account);
     // From any thread; again does nothing. Removals that begin later know the table.
     void addTable(AccountTable table);
     // A statement with the account's number as ?1 that belongs to each change of a password: what was

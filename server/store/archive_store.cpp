@@ -48,11 +48,11 @@ constexpr Migration archiveMigrations[] = {
 };
 
 constexpr AccountTable tables[] = {
-    {.table = "archive", .isLarge = true},
-    {.table = "conversation_span"},
-    {.table = "conversation"},
-    {.table = "archive_delivered"},
-    {.table = "archive_preference"},
+    {.table = "archive", .isLarge = true, .what = "messages"},
+    {.table = "conversation_span", .what = "times of conversations"},
+    {.table = "conversation", .what = "partners of conversations"},
+    {.table = "archive_delivered", .what = "position of delivery"},
+    {.table = "archive_preference", .what = "preferences of the archive"},
 };
 
 // The only index has no place for conversations: it would be touched at another page for each row.

@@ -15,7 +15,7 @@ constexpr Migration keyedMigrations[] = {
     )"},
 };
 
-constexpr AccountTable tables[] = {{"keyed"}};
+constexpr AccountTable tables[] = {{.table = "keyed", .what = "values", .group = "component"}};
 
 void putOne(SqlConnection& connection, std::string_view component, AccountId account,
             std::string_view key, std::string_view value) {
@@ -35,6 +35,17 @@ bool removeOne(SqlConnection& connection, std::string_view component, AccountId 
 
 std::span<const Migration> KeyedStore::migrations() { return keyedMigrations; }
 std::span<const AccountTable> KeyedStore::accountTables() { return tables; }
+
+Task<std::vector<std::string>> KeyedStore::components(Database& database, AccountId account) {
+    auto work = [account](SqlConnection& connection) {
+        std::vector<std::string> found;
+        connection.run(
+            "SELECT DISTINCT component FROM keyed WHERE account = ?1 ORDER BY component", {account},
+            [&](const SqlRow& row) { found.emplace_back(row.text(0)); });
+        return found;
+    };
+    return database.read(std::move(work));
+}
 
 KeyedStore::KeyedStore(Database& database, std::string component)
     : database_{database}, component_{std::move(component)} {}

@@ -24,6 +24,9 @@ public:
     static std::span<const Migration> migrations();
     static std::span<const AccountTable> accountTables();
 
+    // Those that keep anything for the account.
+    static Task<std::vector<std::string>> components(Database& database, AccountId account);
+
     using Values = std::vector<std::pair<std::string, std::string>>;  // key, value
 
     Task<std::optional<std::string>> get(AccountId account, std::string key);

@@ -33,7 +33,11 @@ constexpr Migration rosterMigrations[] = {
     )"},
 };
 
-constexpr AccountTable tables[] = {{"roster_item"}, {"roster_version"}, {"roster_request"}};
+constexpr AccountTable tables[] = {
+    {.table = "roster_item", .what = "contacts"},
+    {.table = "roster_version", .what = "version of the roster"},
+    {.table = "roster_request", .what = "requests of contacts"},
+};
 
 // Removed contacts are remembered for clients that were away; the oldest are forgotten.
 constexpr std::int64_t removedMost = 100;

@@ -18,7 +18,7 @@ constexpr Migration sessionMigrations[] = {
     )"},
 };
 
-constexpr AccountTable tables[] = {{"saved_session"}};
+constexpr AccountTable tables[] = {{.table = "saved_session", .what = "sessions to be resumed"}};
 
 }  // namespace
 

@@ -8,6 +8,7 @@ The command finds in its environment:
   EPODE_TEST_CA         the authority that has signed the server's certificate
   EPODE_TEST_ACCOUNTS   romeo:password,juliet:password
   EPODE_TEST_FOLDER     a folder of its own, removed afterwards
+  EPODE_TEST_TURN_PORT, EPODE_TEST_TURN_SECRET   of a TURN server that clients are told of; a test starts it
 The server is Epode ($EPODE_SERVER, default build/bin/epoded), or with EPODE_TEST_SERVER=prosody
 Debian's Prosody, which shows that a test is fair. With EPODE_TEST_HOST, EPODE_TEST_PORT and the others
 set already, that running server is used as it is.
@@ -85,12 +86,15 @@ class Server:
 
     def __init__(self, folder):
         self.folder = folder
-        self.port, self.tls_port = free_ports(2)
+        self.port, self.tls_port, self.turn_port, self.proxy_port = free_ports(4)
+        self.turn_secret = secrets.token_hex(16)
         self.data = os.path.join(folder, "data")
         os.mkdir(self.data)
         self.log = os.path.join(folder, "server.log")
         self.values = {"DATA": self.data, "PORT": self.port, "TLS_PORT": self.tls_port, "DOMAIN": DOMAIN,
-                       "CERTIFICATE": os.path.join(folder, "server.pem"), "KEY": os.path.join(folder, "server.key")}
+                       "CERTIFICATE": os.path.join(folder, "server.pem"), "KEY": os.path.join(folder, "server.key"),
+                       "TURN_PORT": self.turn_port, "TURN_SECRET": self.turn_secret,
+                       "PROXY_PORT": self.proxy_port}
         self.process = None
 
     def spawn(self, command):
@@ -263,6 +267,7 @@ def main():
                 os.environ, EPODE_TEST_SERVER=server.name, EPODE_TEST_HOST="127.0.0.1",
                 EPODE_TEST_PORT=str(server.port), EPODE_TEST_TLS_PORT=str(server.tls_port), EPODE_TEST_DOMAIN=DOMAIN,
                 EPODE_TEST_CA=os.path.join(folder, "ca.pem"), EPODE_TEST_FOLDER=work,
+                EPODE_TEST_TURN_PORT=str(server.turn_port), EPODE_TEST_TURN_SECRET=server.turn_secret,
                 EPODE_TEST_ACCOUNTS=",".join(f"{name}:{password}" for name, password in passwords.items())))
         finally:
             wrong = server.stop()

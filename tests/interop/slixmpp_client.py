@@ -70,10 +70,14 @@ class Client(slixmpp.ClientXMPP):
         return any(event == name for name, _ in self.happened)
 
     def open(self, direct_tls=False):
-        if direct_tls:
-            self.connect(address=(support.HOST, support.TLS_PORT), use_ssl=True)
+        address = (support.HOST, support.TLS_PORT if direct_tls else support.PORT)
+        if hasattr(self, "enable_direct_tls"):  # slixmpp 1.9 and later
+            self.enable_direct_tls, self.enable_starttls, self.enable_plaintext = direct_tls, not direct_tls, False
+            self.connect(*address)
+        elif direct_tls:
+            self.connect(address=address, use_ssl=True)
         else:
-            self.connect(address=(support.HOST, support.PORT), force_starttls=True)
+            self.connect(address=address, force_starttls=True)
 
     async def online(self, direct_tls=False, presence=True):
         self.open(direct_tls)

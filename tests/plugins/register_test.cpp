@@ -1,5 +1,5 @@
 // In-Band Registration (XEP-0077).
-#include "plugins/register/quota.h"
+#include "core/quota.h"
 #include "store/stores.h"
 #include "tests/plugins/answers.h"
 

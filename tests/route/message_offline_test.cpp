@@ -398,3 +398,18 @@ TEST_CASE("reading the archive counts as delivery") {
         CHECK(heard(play.arrives("garden")) == Texts{});
     }
 }
+
+TEST_CASE("what comes while waiting messages are read keeps its order when the client goes meanwhile") {
+    Play play{GENERATE(as<std::string>{}, "", "[archive]\ndefault = 'never'")};
+    play.says("one");
+    auto& client = play.server.login(juliet + "/balcony", false);
+    play.server.database().stall();
+    client.available();
+    play.says("two");
+    client.send("</stream:stream>");
+    play.says("three");
+    play.server.database().goOn();
+    play.server.run();
+    CHECK(heard(client) == Texts{});
+    CHECK(heard(play.arrives("chamber")) == Texts{"late one", "late two", "late three"});
+}

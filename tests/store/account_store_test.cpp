@@ -170,6 +170,30 @@ TEST_CASE("a removed account leaves nothing behind and its number is not used ag
     });
 }
 
+TEST_CASE("what there is of an account is told by table, values of plugins by plugin") {
+    overAllDatabases([](Setup& setup) {
+        auto& accounts = setup.stores().accounts;
+        const auto account = *setup.await(accounts.create(juliet, {keysOf("SHA-1", "salt")}, day));
+        const auto other = *setup.await(accounts.create(romeo, {}, day));
+        CHECK(setup.await(accounts.rows(other)).empty());
+        KeyedStore vcards{setup.database(), "vcard"}, notes{setup.database(), "notes"};
+        setup.await(vcards.put(account, "vcard", "<vCard/>"));
+        setup.await(notes.put(account, "one", "1"));
+        setup.await(notes.put(account, "two", "2"));
+        CHECK(setup.await(KeyedStore::components(setup.database(), account)) ==
+              std::vector<std::string>{"notes", "vcard"});
+        std::vector<std::string> told;
+        for (const auto& rows : setup.await(accounts.rows(account)))
+            told.push_back(rows.table + ": " + std::to_string(rows.rows) + " " + rows.what);
+        CHECK(told == std::vector<std::string>{"credential: 1 keys of the password",
+                                               "keyed: 2 values of notes",
+                                               "keyed: 1 values of vcard"});
+        CHECK(setup.await(accounts.rows(other)).empty());
+        CHECK(setup.await(accounts.remove(juliet)));
+        CHECK(setup.await(accounts.rows(account)).empty());
+    });
+}
+
 TEST_CASE("a removal that was interrupted is finished at the next start") {
     overAllDatabases([](Setup& setup) {
         auto& stores = setup.stores();
@@ -202,7 +226,8 @@ TEST_CASE("what belongs to accounts is declared for every table that has a colum
         auto tables = setup.await(setup.database().read(work));
         std::vector<std::string> declared{"credential"};
         for (const auto some : {RosterStore::accountTables(), ArchiveStore::accountTables(),
-                                SessionStore::accountTables(), KeyedStore::accountTables()}) {
+                                SessionStore::accountTables(), KeyedStore::accountTables(),
+                                DeviceStore::accountTables()}) {
             for (const auto& table : some) declared.emplace_back(table.table);
         }
         std::sort(tables.begin(), tables.end());

@@ -178,6 +178,8 @@ TestServer::TestServer(std::string_view toml, unsigned shards, std::uint64_t see
     boot();
 }
 
+void TestServer::configure(std::string_view toml) { settings_ = readSettings(toml, plugins_); }
+
 TestServer::~TestServer() {
     clients_.clear();
     for (auto* executor : executors_) executor->stop();

@@ -127,8 +127,11 @@ public:
     template <typename T>
     T wait(Task<T> task);
 
+    PluginHost& plugins() { return plugins_; }
     // Plugins are made anew, as by a reload.
     void rewire();
+    // Another configuration file, for the next start.
+    void configure(std::string_view toml);
     // An orderly stop and start, or a crash: connections end, the database stays.
     void restart(Duration downFor = {});
     void crash(Duration downFor = {});

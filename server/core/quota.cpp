@@ -1,4 +1,4 @@
-#include "quota.h"
+#include "core/quota.h"
 
 #include <algorithm>
 
