@@ -73,8 +73,11 @@ async def commands():
 
 async def search():
     """One registers with the directory (XEP-0077), the other finds her (XEP-0055)."""
-    romeo = await Client("romeo", plugins=("xep_0004", "xep_0030", "xep_0055", "xep_0077")).online()
-    juliet = await Client("juliet", plugins=("xep_0004", "xep_0030", "xep_0077")).online()
+    romeo = Client("romeo", plugins=("xep_0004", "xep_0030", "xep_0055", "xep_0077"))
+    juliet = Client("juliet", plugins=("xep_0004", "xep_0030", "xep_0077"))
+    for client in (romeo, juliet):
+        client["xep_0077"].create_account = False  # they have one, and log in
+        await client.online()
     directory = "search." + support.DOMAIN
     info = await romeo["xep_0030"].get_info(jid=directory)
     assert ("directory", "user", None, "User directory") in info["disco_info"]["identities"], info
@@ -117,6 +120,10 @@ async def bytestream():
     juliet = await Client("juliet", plugins=("xep_0030", "xep_0065")).online()
     proxies = await romeo["xep_0065"].discover_proxies()
     assert "proxy." + support.DOMAIN in {str(jid) for jid in proxies}, proxies
+    # Who doesn't see the other's presence gets no answer from there.
+    juliet.send_presence(pto=romeo.boundjid.full)
+    romeo.send_presence(pto=juliet.boundjid.full)
+    await romeo.presence_from(juliet.boundjid.full, "available")
     juliet["xep_0065"].auto_accept = True
     there, back = Received(juliet), Received(romeo)
     streams = []

@@ -52,6 +52,6 @@ TEST_CASE("somebody is invited to an account, with a name or without") {
               .starts_with("xmpp:paris@capulet.example?register;preauth="));
     CHECK(command(invite(""))
               .form->text("uri")
-              .starts_with("xmpp:capulet.example?register;preauth="));
+              .substr(0, 30) == "?");
     CHECK(!outcome(invite("benvolio")).starts_with("result"));
 }
