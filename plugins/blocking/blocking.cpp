@@ -319,6 +319,37 @@ Task<Reply> Blocking::unblock(const Iq& iq) {
     co_return Reply::none();
 }
 
+// ---- export and import, as a client would get the list
+
+Task<std::int64_t> writeBlocked(AccountRef account, AccountSink& sink) {
+    auto work = [id = account.id](SqlConnection& connection) { return readBlocked(connection, id); };
+    const auto blocked = co_await account.server.database().read(std::move(work));
+    if (blocked.empty()) co_return 0;
+    Document list{"blocklist", blockElement.ns};
+    for (const auto& jid : blocked) list->add("item").set("jid", jid);
+    std::string xml = toXml(*list);
+    co_await sink.write(std::move(xml));
+    co_return std::int64_t(blocked.size());
+}
+
+Task<DataCount> readBlockList(AccountRef account, const Element& element) {
+    DataCount count;
+    std::vector<Jid> jids;
+    for (const Element& item : element.children()) {
+        auto jid = Jid::parse(item.get("jid"));
+        if (jid && item.is("item", blockElement.ns))
+            jids.push_back(std::move(*jid));
+        else
+            ++count.refused;
+    }
+    const auto entries = std::int64_t(jids.size());
+    BlockStore store{account.server.database()};
+    const WallTime now = account.server.here().executor().wallNow();
+    const bool added = co_await store.add(account.id, std::move(jids), now, SIZE_MAX / 2);
+    (added ? count.done : count.refused) += entries;
+    co_return count;
+}
+
 const PluginInfo info{
     .name = "blocking",
     .summary = "Keeps away whom people have blocked",
@@ -326,6 +357,10 @@ const PluginInfo info{
     .options = {&entriesMax},
     .migrations = BlockStore::migrations(),
     .accountTables = {BlockStore::table()},
+    .data = {{.what = "blocked addresses",
+              .elements = {{blockElement.ns, "blocklist"}},
+              .write = writeBlocked,
+              .read = readBlockList}},
 };
 
 }  // namespace

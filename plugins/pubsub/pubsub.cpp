@@ -1,5 +1,6 @@
 // Publish-subscribe (XEP-0060) of accounts, known as personal eventing (XEP-0163), and of a service
 // beside them.
+#include "account_data.h"
 #include "engine.h"
 #include "errors.h"
 #include "pep.h"
@@ -238,6 +239,7 @@ const PluginInfo pluginInfo{
     .options = options(),
     .migrations = {Store::migrations().begin(), Store::migrations().end()},
     .accountTables = {Store::accountTables().begin(), Store::accountTables().end()},
+    .data = {pepData()},
 };
 
 }  // namespace

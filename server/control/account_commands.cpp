@@ -5,9 +5,11 @@
 #include "core/time_format.h"
 #include "core/worker_pool.h"
 #include "route/server.h"
+#include "store/stores.h"
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 namespace epode {
 
@@ -60,6 +62,19 @@ CommandResult tableOf(const TransferReport& report, std::string_view done, std::
     return result;
 }
 
+// Tables of plugins that say nothing of how their rows are exported.
+std::set<std::string> unexportedTables(const PluginHost& plugins) {
+    std::set<std::string> tables;
+    for (const auto& [name, entry] : plugins.available()) {
+        const auto& data = entry->info->data;
+        if (std::any_of(data.begin(), data.end(),
+                        [](const auto& kind) { return kind.write != nullptr; }))
+            continue;
+        for (const AccountTable& table : entry->info->accountTables) tables.emplace(table.table);
+    }
+    return tables;
+}
+
 struct AccountCommands {
     Server& server;
     const PluginHost& plugins;
@@ -82,8 +97,15 @@ struct AccountCommands {
         AccountFileWriter file{path};
         FileSink sink{file, server.workers()};
         auto kinds = allAccountData(plugins);
-        const auto report = co_await exportAccount(server, std::move(kinds), jid, sink);
+        auto report = co_await exportAccount(server, std::move(kinds), jid, sink);
         if (!report) co_return noSuchAccount(jid);
+        const auto account = co_await server.stores().accounts.find(jid.text());
+        const auto found = co_await server.stores().accounts.rows(account.value_or(0));
+        const auto unexported = unexportedTables(plugins);
+        for (const AccountRows& rows : found)
+            if (unexported.contains(rows.table))
+                report->warnings.push_back("Not in the file: " + std::to_string(rows.rows) + " " +
+                                           rows.what + " in " + rows.table + ".");
         co_await sink.flush();
         auto finish = [&file] {
             file.finish();

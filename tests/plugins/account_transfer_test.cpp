@@ -49,7 +49,7 @@ std::string messageTo(const std::string& to, const std::string& body) {
 
 // What a client finds of its account.
 struct Seen {
-    std::string roster, vcard, notes, prefs;
+    std::string roster, vcard, notes, prefs, blocked, mood, moodNode;
     std::vector<std::string> archive, ids, waiting;
 };
 
@@ -65,6 +65,14 @@ Seen lookAt(TestServer& server) {
     seen.notes = payload(client.ask(
         "get", "<query xmlns='jabber:iq:private'><notes xmlns='urn:example:notes'/></query>"));
     seen.prefs = payload(client.ask("get", "<prefs xmlns='urn:xmpp:mam:2'/>"));
+    seen.blocked = payload(client.ask("get", "<blocklist xmlns='urn:xmpp:blocking'/>"));
+    seen.mood = payload(client.ask("get",
+                                   "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items "
+                                   "node='urn:example:mood'/></pubsub>"));
+    seen.moodNode =
+        payload(client.ask("get",
+                           "<pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><configure "
+                           "node='urn:example:mood'/></pubsub>"));
     client.forget();
     client.ask("set", "<query xmlns='urn:xmpp:mam:2'/>");
     for (const auto& xml : client.all()) {
@@ -99,6 +107,17 @@ void live(TestServer& server) {
         "set",
         "<prefs xmlns='urn:xmpp:mam:2' default='roster'><always><jid>romeo@montague.example</jid>"
         "</always><never><jid>paris@capulet.example</jid></never></prefs>");
+    client.ask("set",
+               "<block xmlns='urn:xmpp:blocking'><item jid='tybalt@capulet.example'/></block>");
+    client.ask(
+        "set",
+        "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:example:mood'><item "
+        "id='one'><mood xmlns='urn:example:mood'>in "
+        "love</mood></item></publish><publish-options><x "
+        "xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'><value>"
+        "http://jabber.org/protocol/pubsub#publish-options</value></field><field "
+        "var='pubsub#access_model'><value>whitelist</value></field></x></publish-options></"
+        "pubsub>");
     client.send(messageTo("romeo@montague.example", "How cam'st thou hither?"));
     server.advance(std::chrono::seconds{5});
     romeo.send(
@@ -155,6 +174,8 @@ TEST_CASE("an account that was exported, erased and imported elsewhere is the sa
         CHECK(rows["vcard | vCard"] == 1);
         CHECK(rows["private | private fragments"] == 1);
         CHECK(rows["last | values"] == 1);
+        CHECK(rows["blocking | blocked addresses"] == 1);
+        CHECK(rows["pubsub | items of personal eventing"] >= 1);
         CHECK(std::filesystem::status(file).permissions() ==
               (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
 
@@ -187,6 +208,11 @@ TEST_CASE("an account that was exported, erased and imported elsewhere is the sa
     CHECK(after.vcard == before.vcard);
     CHECK(after.notes == before.notes);
     CHECK(after.prefs == before.prefs);
+    CHECK(after.blocked == before.blocked);
+    CHECK(after.mood == before.mood);
+    CHECK(after.mood.find("in love") != std::string::npos);
+    CHECK(after.moodNode == before.moodNode);
+    CHECK(after.moodNode.find("whitelist") != std::string::npos);
     CHECK(before.archive.size() == 3);
     REQUIRE(after.archive.size() == 3);
     for (std::size_t i = 0; i < 3; ++i) {
