@@ -226,6 +226,8 @@ void Engine::closeConn(Connection& c, const char* why, bool countFail) {
     if (c.state == State::Free || c.state == State::Closed) return;
     bool wasOnline = c.state == State::Online;
     if (c.ssl) {
+        // OpenSSL never resumes a session whose connection ended without close_notify.
+        SSL_set_shutdown(c.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(c.ssl);
         c.ssl = nullptr;
     }

@@ -29,7 +29,7 @@ int runLogin(const Options& options) {
     m.out(j, "login", e.online);
     e.closeAll(true);
     j.print();
-    return e.failed ? 1 : 0;
+    return e.failed || (options.fast && e.tlsResumed != uint64_t(options.n)) ? 1 : 0;
 }
 
 int runRegister(const Options& options) {
