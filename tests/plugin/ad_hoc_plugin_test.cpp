@@ -109,7 +109,7 @@ TEST_CASE("a command that fails costs its caller the command") {
     TestServer server{toml};
     auto& juliet = server.login("juliet@capulet.example/balcony");
     auto& tybalt = server.login("tybalt@capulet.example/street");
-    CHECK(outcome(execute(juliet, capulet, "urn:test#fails")) == "cancel internal-server-error");
+    CHECK(outcome(execute(juliet, capulet, "urn:test#fails")) == "wait internal-server-error");
     CHECK(outcome(execute(tybalt, capulet, "urn:test#fails")) == "cancel conflict");
     CHECK(command(execute(juliet, capulet, "urn:test#two")).status == "executing");
 }
