@@ -23,9 +23,8 @@ const Log avatarLog{"avatar"};
 constexpr std::string_view dataNode = "urn:xmpp:avatar:data";
 constexpr std::string_view metadataNode = "urn:xmpp:avatar:metadata";
 constexpr std::string_view origin = "avatar";
+constexpr std::string_view component = "avatar";
 constexpr std::string_view hashKey = "sha1";
-// Of one account, while the first of them waits for the database.
-constexpr std::size_t heldMax = 50;
 
 const Option<Bytes> bytesMax{
     .key = "avatar.bytes_max",
@@ -34,13 +33,11 @@ const Option<Bytes> bytesMax{
     .help = "The largest picture that an account may have as its avatar.",
 };
 
-// Of an account, while it is in memory.
+// Of an account that has a picture, while it is in memory.
 struct AvatarState {
-    enum class Known : std::uint8_t { No, Asking, Yes } known = Known::No;
     std::string hash;     // in hexadecimal; empty: no picture
     std::string offered;  // being stored now, with its type
     std::string_view offeredType;
-    std::deque<std::pair<Jid, StanzaPtr>> held;  // presence of clients, until the hash is known
 };
 // Of a session whose presence says what we have put there.
 struct ShowsOurs {};
@@ -86,7 +83,8 @@ public:
         : server_{context.server()},
           host_{context.host()},
           bytesMax_{context.value(bytesMax)},
-          store_{context.server().database(), "avatar"} {
+          store_{context.server().database(), std::string{component}} {
+        context.onAccountRead(&Avatar::readHash);
         context.on(&Services::pepRequested, this, &Avatar::requested);
         context.on(&Services::pepChanged, Phase::Act, this, &Avatar::changed);
         context.on(&Services::vcardShown, this, &Avatar::showInVcard);
@@ -96,6 +94,7 @@ public:
     }
 
 private:
+    static AccountSetup readHash(SqlConnection& connection, AccountId id);
     Task<void> requested(PepRequest& request);
     Verdict changed(PepEvent& event);
     Task<void> showInVcard(VcardShown& event);
@@ -110,8 +109,6 @@ private:
                                              std::string payload);
     Task<std::string> hashOf(Jid account);
     Task<std::string> newest(Jid account) const;
-    void ask(Account& account);
-    void release(const Jid& account);
     void set(const Jid& account, std::string hash);
     Task<void> store(AccountId account, std::string hash);
     void showAgain(Account& account);
@@ -233,20 +230,17 @@ Task<std::string> Avatar::hashOf(Jid account) {
         auto hash = co_await newest(account);
         co_return hash;
     }
-    if (const auto* state = loaded->slots().find<AvatarState>();
-        state && state->known == AvatarState::Known::Yes)
-        co_return state->hash;
-    const AccountId id = loaded->id();
-    std::string key{hashKey};
-    auto stored = co_await store_.get(id, std::move(key));
-    std::string hash = stored ? std::move(*stored) : std::string();
-    loaded = server_.here().loaded(account.text());
-    if (!loaded) co_return hash;
-    auto& state = loaded->state<AvatarState>();
-    if (state.known == AvatarState::Known::Yes) co_return state.hash;
-    state.known = AvatarState::Known::Yes;
-    state.hash = hash;
-    co_return hash;
+    const auto* state = loaded->slots().find<AvatarState>();
+    co_return state ? state->hash : std::string();
+}
+
+// The first presence of its clients shows it already. What is there is at least as new.
+AccountSetup Avatar::readHash(SqlConnection& connection, AccountId id) {
+    auto hash = KeyedStore::read(connection, id, component, hashKey);
+    if (!hash || hash->empty()) return {};
+    return [hash = std::move(*hash)](Account& account) {
+        if (!account.slots().find<AvatarState>()) account.state<AvatarState>().hash = hash;
+    };
 }
 
 void Avatar::set(const Jid& account, std::string hash) {
@@ -265,12 +259,10 @@ void Avatar::set(const Jid& account, std::string hash) {
         if (failure) avatarLog.warning("the hash of an avatar could not be stored");
     });
     auto& state = loaded->state<AvatarState>();
-    const bool isNew = state.known != AvatarState::Known::Yes || state.hash != hash;
-    state.known = AvatarState::Known::Yes;
+    const bool isNew = state.hash != hash;
     state.hash = std::move(hash);
     state.offered.clear();
     state.offered.shrink_to_fit();
-    release(account);
     if (isNew) showAgain(*loaded);
 }
 
@@ -284,27 +276,13 @@ Task<void> Avatar::store(AccountId account, std::string hash) {
 
 // ---- presence
 
-// The first presence of an account's clients waits until the hash is known.
 Verdict Avatar::leaves(OutgoingEvent& event) {
     StanzaEdit& presence = event.stanza;
     if (!presence->isPresence()) return Verdict::Pass;
-    Account& account = event.session.account();
-    if (presence->type() == StanzaType::Unavailable) {
-        // Nobody comes online after he has left.
-        auto* state = account.slots().find<AvatarState>();
-        if (!state || state->held.empty()) return Verdict::Pass;
-        state->held.emplace_back(event.session.jid(), presence.share());
-        return Verdict::Stop;
-    }
-    if (presence->type() != StanzaType::None) return Verdict::Pass;
-    auto& state = account.state<AvatarState>();
-    if (state.known != AvatarState::Known::Yes) {
-        if (!pep() || state.held.size() >= heldMax) return Verdict::Pass;
-        state.held.emplace_back(event.session.jid(), presence.share());
-        if (state.known == AvatarState::Known::No) ask(account);
-        return Verdict::Stop;
-    }
-    const bool isOurs = showHash(presence, state.hash, EmptyPhoto::IsClients);
+    if (presence->type() != StanzaType::None || !pep()) return Verdict::Pass;
+    const auto* state = event.session.account().slots().find<AvatarState>();
+    const std::string hash = state ? state->hash : std::string();
+    const bool isOurs = showHash(presence, hash, EmptyPhoto::IsClients);
     if (presence->to().empty()) {
         if (isOurs)
             event.session.state<ShowsOurs>();
@@ -312,38 +290,6 @@ Verdict Avatar::leaves(OutgoingEvent& event) {
             event.session.slots().drop<ShowsOurs>();
     }
     return Verdict::Pass;
-}
-
-void Avatar::ask(Account& account) {
-    account.state<AvatarState>().known = AvatarState::Known::Asking;
-    start(hashOf(account.jid()), [this, jid = account.jid(), keep = services()](
-                                     std::optional<std::string>, std::exception_ptr failure) {
-        Account* loaded = server_.here().loaded(jid.text());
-        if (!loaded) return;
-        auto& state = loaded->state<AvatarState>();
-        // Presence matters more than the picture.
-        if (failure) state.known = AvatarState::Known::Yes;
-        release(jid);
-        if (failure) loaded->state<AvatarState>().known = AvatarState::Known::No;
-    });
-}
-
-// What was held goes its way as if it came now.
-void Avatar::release(const Jid& account) {
-    Account* loaded = server_.here().loaded(account.text());
-    if (!loaded) return;
-    for (auto& [jid, presence] : std::exchange(loaded->state<AvatarState>().held, {})) {
-        loaded = server_.here().loaded(account.text());
-        Session* session = loaded ? loaded->session(jid.resource()) : nullptr;
-        if (!session) continue;
-        StanzaEdit edit{presence};
-        OutgoingEvent event{*session, edit};
-        if (services()->outgoing.run(event) == Verdict::Stop) {
-            if (event.refusal) server_.here().refuse(*edit, *event.refusal);
-            continue;
-        }
-        PresenceRules{*loaded}.send(*session, edit.share(), {});
-    }
 }
 
 // The picture is another one: those who see the clients are told.

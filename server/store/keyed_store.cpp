@@ -52,13 +52,17 @@ KeyedStore::KeyedStore(Database& database, std::string component)
 
 Task<std::optional<std::string>> KeyedStore::get(AccountId account, std::string key) {
     auto work = [component = component_, account, key = std::move(key)](SqlConnection& connection) {
-        std::optional<std::string> value;
-        connection.run(
-            "SELECT value FROM keyed WHERE account = ?1 AND component = ?2 AND name = ?3",
-            {account, component, key}, [&](const SqlRow& row) { value = row.blob(0); });
-        return value;
+        return read(connection, account, component, key);
     };
     return database_.read(std::move(work));
+}
+
+std::optional<std::string> KeyedStore::read(SqlConnection& connection, AccountId account,
+                                            std::string_view component, std::string_view key) {
+    std::optional<std::string> value;
+    connection.run("SELECT value FROM keyed WHERE account = ?1 AND component = ?2 AND name = ?3",
+                   {account, component, key}, [&](const SqlRow& row) { value = row.blob(0); });
+    return value;
 }
 
 Task<KeyedStore::Values> KeyedStore::list(AccountId account, std::string prefix) {

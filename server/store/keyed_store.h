@@ -30,6 +30,9 @@ public:
     using Values = std::vector<std::pair<std::string, std::string>>;  // key, value
 
     Task<std::optional<std::string>> get(AccountId account, std::string key);
+    // The same for who is on a connection already.
+    static std::optional<std::string> read(SqlConnection& connection, AccountId account,
+                                           std::string_view component, std::string_view key);
     // All of an account whose keys begin with `prefix`, by key.
     Task<Values> list(AccountId account, std::string prefix);
     Task<void> put(AccountId account, std::string key, std::string value);

@@ -63,7 +63,7 @@ Seen lookAt(TestServer& server) {
     seen.roster = toXml(*query);
     seen.vcard = payload(client.ask("get", "<vCard xmlns='vcard-temp'/>"));
     seen.notes = payload(client.ask(
-        "get", "<query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'/></query>"));
+        "get", "<query xmlns='jabber:iq:private'><notes xmlns='urn:example:notes'/></query>"));
     seen.prefs = payload(client.ask("get", "<prefs xmlns='urn:xmpp:mam:2'/>"));
     client.forget();
     client.ask("set", "<query xmlns='urn:xmpp:mam:2'/>");
@@ -93,8 +93,8 @@ void live(TestServer& server) {
         "I'><group>Friends</group><group>Montagues</group></item></query>");
     client.ask("set", "<vCard xmlns='vcard-temp'><FN>Juliet &lt;3</FN><NOTE>é</NOTE></vCard>");
     client.ask("set",
-               "<query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'><conference "
-               "jid='play@rooms.example'/></storage></query>");
+               "<query xmlns='jabber:iq:private'><notes xmlns='urn:example:notes'><note "
+               "about='play@rooms.example'/></notes></query>");
     client.ask(
         "set",
         "<prefs xmlns='urn:xmpp:mam:2' default='roster'><always><jid>romeo@montague.example</jid>"

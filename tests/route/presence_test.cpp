@@ -89,16 +89,16 @@ TEST_CASE("subsequent presence is broadcast whole and probes nobody") {
     befriend(juliet, romeo);
 
     juliet.sends(
-        "<presence id='2'><show>xa</show><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' "
+        "<presence id='2'><show>xa</show><c xmlns='urn:example:caps' hash='sha-1' "
         "node='n' ver='v'/></presence>");
 
     romeo.gets(
         "<presence from='juliet@capulet.example/balcony' id='2'><show>xa</show>"
-        "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='v'/></presence>");
+        "<c xmlns='urn:example:caps' hash='sha-1' node='n' ver='v'/></presence>");
     romeo.getsNothing();
     juliet.gets(
         "<presence from='juliet@capulet.example/balcony' id='2'><show>xa</show>"
-        "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='v'/></presence>");
+        "<c xmlns='urn:example:caps' hash='sha-1' node='n' ver='v'/></presence>");
     juliet.getsNothing();
 }
 
