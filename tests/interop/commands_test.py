@@ -73,8 +73,11 @@ async def commands():
 
 async def search():
     """One registers with the directory (XEP-0077), the other finds her (XEP-0055)."""
-    romeo = await Client("romeo", plugins=("xep_0004", "xep_0030", "xep_0055")).online()
-    juliet = await Client("juliet", plugins=("xep_0030",)).online()
+    romeo = Client("romeo", plugins=("xep_0004", "xep_0030", "xep_0055", "xep_0077"))
+    juliet = Client("juliet", plugins=("xep_0004", "xep_0030", "xep_0077"))
+    for client in (romeo, juliet):
+        client["xep_0077"].create_account = False  # they have one, and log in
+        await client.online()
     directory = "search." + support.DOMAIN
     info = await romeo["xep_0030"].get_info(jid=directory)
     assert ("directory", "user", None, "User directory") in info["disco_info"]["identities"], info
@@ -86,16 +89,13 @@ async def search():
         answer = await iq.send(timeout=support.PATIENCE)
         return [row["jid"] for row in answer["search"]["form"]["items"]]
     assert await look(nick="jule") == []
-
-    async def register(name, text=None):
-        iq = juliet.make_iq_set(ito=directory)
-        query = ET.Element("{jabber:iq:register}query")
-        ET.SubElement(query, "{jabber:iq:register}" + name).text = text
-        iq.append(query)
-        await iq.send(timeout=support.PATIENCE)
-    await register("nick", "Jule")
+    iq = juliet.make_iq_set(ito=directory)
+    iq["register"]["nick"] = "Jule"
+    await iq.send(timeout=support.PATIENCE)
     assert await look(nick="jul*") == [support.address("juliet")]
-    await register("remove")
+    iq = juliet.make_iq_set(ito=directory)
+    iq["register"]["remove"] = True
+    await iq.send(timeout=support.PATIENCE)
     assert await look(nick="jule") == []
     await romeo.gone()
     await juliet.gone()
@@ -120,11 +120,11 @@ async def bytestream():
     juliet = await Client("juliet", plugins=("xep_0030", "xep_0065")).online()
     proxies = await romeo["xep_0065"].discover_proxies()
     assert "proxy." + support.DOMAIN in {str(jid) for jid in proxies}, proxies
+    # Who doesn't see the other's presence gets no answer from there.
+    juliet.send_presence(pto=romeo.boundjid.full)
+    romeo.send_presence(pto=juliet.boundjid.full)
+    await romeo.presence_from(juliet.boundjid.full, "available")
     juliet["xep_0065"].auto_accept = True
-    # Strangers' requests are not passed on to clients: they show each other that they are there.
-    for one, other in ((romeo, juliet), (juliet, romeo)):
-        one.send_presence(pto=other.boundjid.full)
-        await one.barrier()
     there, back = Received(juliet), Received(romeo)
     streams = []
     juliet.add_event_handler("socks5_stream", lambda stream: juliet.keep(streams, stream))
