@@ -5,6 +5,7 @@ import hashlib
 import sys
 
 import support
+from slixmpp.exceptions import IqError
 from slixmpp.plugins.xep_0048 import Bookmarks
 from slixmpp.xmlstream import ET
 from slixmpp_client import Client
@@ -83,7 +84,14 @@ async def nickname():
     """XEP-0172 and the NICKNAME of the vCard."""
     romeo, juliet = await friends("xep_0030", "xep_0054", "xep_0060", "xep_0163", "xep_0172")
     await juliet["xep_0172"].publish_nick("Jule")
-    card = await romeo["xep_0054"].get_vcard(juliet.boundjid.bare, timeout=support.PATIENCE)
+    # The vCard follows the nickname when that is published.
+    for _ in range(100):
+        try:
+            card = await romeo["xep_0054"].get_vcard(juliet.boundjid.bare, timeout=support.PATIENCE)
+            break
+        except IqError as early:
+            assert early.condition == "item-not-found", early
+            await romeo.barrier()
     assert "Jule" in card["vcard_temp"]["NICKNAME"], card
     card = juliet["xep_0054"].make_vcard()
     card["NICKNAME"] = "Juliet of Verona"

@@ -16,10 +16,17 @@ def service():
     return "pubsub." + support.DOMAIN
 
 
+class Payload:
+    """What slixmpp takes for a stanza."""
+
+    def __init__(self, xml):
+        self.xml = xml
+
+
 def note(text):
     element = ET.Element("{urn:example:note}note")
     element.text = text
-    return element
+    return Payload(element)
 
 
 def text_of(item):
@@ -31,7 +38,7 @@ class Reader(Client):
 
     def __init__(self, name, **more):
         super().__init__(name, plugins=PLUGINS, **more)
-        self.events = []
+        self.news = []
         self.add_event_handler("pubsub_publish", self.published)
         self.add_event_handler("pubsub_retract", self.retracted)
 
@@ -39,18 +46,18 @@ class Reader(Client):
         items = message["pubsub_event"]["items"]
         for item in items:
             payload = item["payload"]
-            self.events.append((message["from"].full, items["node"], item["id"],
+            self.news.append((message["from"].full, items["node"], item["id"],
                                 payload.text if payload is not None else None))
         self.changed.set()
 
     def retracted(self, message):
         items = message["pubsub_event"]["items"]
         for item in items:
-            self.events.append((message["from"].full, items["node"], item["id"], "retracted"))
+            self.news.append((message["from"].full, items["node"], item["id"], "retracted"))
         self.changed.set()
 
-    async def event(self, *expected):
-        await self.until(f"the event {expected}", lambda: expected in self.events)
+    async def hears(self, *expected):
+        await self.until(f"the event {expected}", lambda: expected in self.news)
 
 
 async def friends():
@@ -71,21 +78,21 @@ async def eventing():
     """A contact hears what it is interested in, at once and when it comes back."""
     romeo, juliet = await friends()
     await juliet["xep_0163"].publish(note("O Romeo"), node=NODE, id="a")
-    await romeo.event(juliet.boundjid.bare, NODE, "a", "O Romeo")
-    await juliet.event(juliet.boundjid.bare, NODE, "a", "O Romeo")
+    await romeo.hears(juliet.boundjid.bare, NODE, "a", "O Romeo")
+    await juliet.hears(juliet.boundjid.bare, NODE, "a", "O Romeo")
     await romeo.gone()
     await juliet["xep_0163"].publish(note("wherefore art thou"), node=NODE, id="b")
     again = Reader(ROMEO)
     again["xep_0163"].add_interest(NODE)
     await again.online()
-    await again.event(juliet.boundjid.bare, NODE, "b", "wherefore art thou")
-    assert len(again.events) == 1, again.events
+    await again.hears(juliet.boundjid.bare, NODE, "b", "wherefore art thou")
+    assert len(again.news) == 1, again.news
     deaf = Reader(ROMEO, resource="deaf")
     await deaf.online()
     await juliet["xep_0163"].publish(note("Romeo"), node=NODE, id="c")
-    await again.event(juliet.boundjid.bare, NODE, "c", "Romeo")
+    await again.hears(juliet.boundjid.bare, NODE, "c", "Romeo")
     await deaf.barrier()
-    assert not deaf.events, deaf.events
+    assert not deaf.news, deaf.news
     for client in (again, deaf, juliet):
         await client.gone()
 
@@ -131,9 +138,9 @@ async def service_nodes():
     answer = await romeo["xep_0060"].subscribe(service(), "letters")
     assert answer["pubsub"]["subscription"]["subscription"] == "subscribed"
     for number in range(5):
-        await pubsub.publish(service(), "letters", id=f"l{number}", payload=note(f"letter {number}"))
-    await romeo.event(service(), "letters", "l4", "letter 4")
-    assert [event[2] for event in romeo.events] == [f"l{number}" for number in range(5)], romeo.events
+        await pubsub.publish(service(), "letters", id=f"l{number}", payload=note(f"letter {number}").xml)
+    await romeo.hears(service(), "letters", "l4", "letter 4")
+    assert [event[2] for event in romeo.news] == [f"l{number}" for number in range(5)], romeo.news
     found = await romeo["xep_0060"].get_items(service(), "letters", max_items=2)
     assert [item["id"] for item in found["pubsub"]["items"]] == ["l3", "l4"]
     one = await romeo["xep_0060"].get_item(service(), "letters", "l1")
@@ -144,14 +151,14 @@ async def service_nodes():
     assert pages == [f"l{number}" for number in range(5)], pages
 
     await pubsub.retract(service(), "letters", "l0", notify=True)
-    await romeo.event(service(), "letters", "l0", "retracted")
+    await romeo.hears(service(), "letters", "l0", "retracted")
     try:
-        await romeo["xep_0060"].publish(service(), "letters", payload=note("forged"))
+        await romeo["xep_0060"].publish(service(), "letters", payload=note("forged").xml)
         raise AssertionError("somebody has published who may not")
     except IqError as error:
         assert error.condition == "forbidden", error.condition
     await pubsub.modify_affiliations(service(), "letters", affiliations=[(romeo.boundjid.bare, "publisher")])
-    await romeo["xep_0060"].publish(service(), "letters", id="r", payload=note("from Romeo"))
+    await romeo["xep_0060"].publish(service(), "letters", id="r", payload=note("from Romeo").xml)
     listed = await pubsub.get_node_subscriptions(service(), "letters")
     assert [s["jid"].bare for s in listed["pubsub_owner"]["subscriptions"]] == [romeo.boundjid.bare]
     await romeo["xep_0060"].unsubscribe(service(), "letters")

@@ -31,7 +31,8 @@ class Client(slixmpp.ClientXMPP):
         self.changed = asyncio.Event()
         for name in plugins:
             self.register_plugin(name)
-        self.add_event_handler("message", lambda stanza: self.keep(self.received, stanza))
+        for kind in ("message", "message_error"):
+            self.add_event_handler(kind, lambda stanza: self.keep(self.received, stanza))
         for kind in ("available", "away", "chat", "dnd", "xa", "unavailable", "subscribe", "subscribed",
                      "unsubscribe", "unsubscribed"):
             self.add_event_handler("presence_" + kind, lambda stanza: self.keep(self.presences, stanza))

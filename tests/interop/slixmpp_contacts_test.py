@@ -12,8 +12,10 @@ ROMEO, JULIET = "romeo", "juliet"
 
 async def both(*plugins):
     romeo, juliet = Client(ROMEO, plugins=plugins), Client(JULIET, plugins=plugins)
-    await romeo.online()
-    await juliet.online()
+    for client in (romeo, juliet):
+        # slixmpp has an event of its own for messages that come back.
+        client.add_event_handler("message_error", lambda stanza, client=client: client.keep(client.received, stanza))
+        await client.online()
     return romeo, juliet
 
 
