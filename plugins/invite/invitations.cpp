@@ -73,7 +73,8 @@ Task<Invitations::Outcome> Invitations::makeFor(Jid user, bool forAccount, std::
         co_return notAllowed();
     InviteWish wish;
     wish.host = host;
-    if (withContact || !forAccount) wish.inviter = user.bare();
+    wish.maker = user.bare();
+    if (withContact || !forAccount) wish.inviter = wish.maker;
     wish.mayRegister = mayAccounts;
     wish.username = std::move(username);
     const std::int64_t openMax = settings->get(perAccountMax, host);
@@ -97,14 +98,14 @@ Task<Invitations::Outcome> Invitations::make(InviteWish wish, std::int64_t openM
             co_return StanzaError{Condition::BadRequest, "A name is given to one person alone."};
         invite.username = *local;
     }
-    if (wish.inviter) {
-        const std::string jid = wish.inviter->bare().text();
+    if (const auto& maker = wish.maker ? wish.maker : wish.inviter) {
+        const std::string jid = maker->bare().text();
         const auto account = co_await server_.stores().accounts.find(jid);
         if (!account)
             co_return StanzaError{Condition::ItemNotFound, "There is no account " + jid + "."};
-        invite.inviter = jid;
         invite.inviterAccount = *account;
     }
+    if (wish.inviter) invite.inviter = wish.inviter->bare().text();
     invite.created = Executor::current()->wallNow();
     const Duration lifetime = wish.lifetime.value_or(settings->get(expireAfter, wish.host));
     invite.expires =

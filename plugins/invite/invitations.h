@@ -21,6 +21,7 @@ std::vector<OptionRef> inviteOptions();
 struct InviteWish {
     std::string host;
     std::optional<Jid> inviter;  // becomes a contact of the invited
+    std::optional<Jid> maker;    // whose limit it counts for; else the inviter's
     bool mayRegister = true;
     std::string username;              // a localpart as it was typed; empty: the invited chooses
     std::optional<Duration> lifetime;  // else invite.expire_after

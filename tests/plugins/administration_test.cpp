@@ -26,17 +26,6 @@ std::string run(TestClient& client, const std::string& name, const FormValues& v
     return answer(client, host, asked, values);
 }
 
-// The bodies of what somebody has been sent.
-std::vector<std::string> bodies(TestClient& client) {
-    std::vector<std::string> all;
-    for (const auto& xml : client.all()) {
-        const auto stanza = Stanza::parse(xml);
-        if (stanza && stanza->isMessage() && !stanza->body().empty())
-            all.emplace_back(stanza->body());
-    }
-    return all;
-}
-
 }  // namespace
 
 TEST_CASE("an administrator adds a user, and removes him") {
@@ -227,7 +216,7 @@ TEST_CASE("who is online is told, and nobody else") {
     stage.server.advance(std::chrono::seconds{1});
     CHECK(bodies(juliet) == std::vector<std::string>{"Down in 2 minutes!\nSorry."});
     CHECK(bodies(romeo).empty());
-    CHECK(bodies(stage.server.login("tybalt@capulet.example/street", false).available()).empty());
+    CHECK(bodies(arrive(stage.server, "tybalt@capulet.example/street")).empty());
 }
 
 TEST_CASE("the message of the day is set, edited and deleted in a client") {
@@ -240,11 +229,11 @@ TEST_CASE("the message of the day is set, edited and deleted in a client") {
     CHECK(command(answer(escalus, capulet, asked, {{"motd", "The Globe is open."}})).status ==
           "completed");
     stage.server.advance(std::chrono::seconds{1});
-    CHECK(bodies(stage.server.login("juliet@capulet.example/balcony", false).available()) ==
+    CHECK(bodies(arrive(stage.server, "juliet@capulet.example/balcony")) ==
           std::vector<std::string>{"The Globe is open."});
     CHECK(command(execute(escalus, capulet, admin("delete-motd"))).status == "completed");
     stage.server.advance(std::chrono::seconds{1});
-    CHECK(bodies(stage.server.login("tybalt@capulet.example/street", false).available()).empty());
+    CHECK(bodies(arrive(stage.server, "tybalt@capulet.example/street")).empty());
     CHECK(commandOutcome(run(escalus, "set-motd", {{"motd", ""}})) ==
           "modify bad-request bad-payload");
 }

@@ -26,16 +26,6 @@ RawArguments text(const std::string& value, const std::string& host = {}) {
     return arguments;
 }
 
-std::vector<std::string> bodies(TestClient& client) {
-    std::vector<std::string> all;
-    for (const auto& xml : client.all()) {
-        const auto stanza = Stanza::parse(xml);
-        if (stanza && stanza->isMessage() && !stanza->body().empty())
-            all.emplace_back(stanza->body());
-    }
-    return all;
-}
-
 using Bodies = std::vector<std::string>;
 
 }  // namespace
@@ -55,8 +45,8 @@ TEST_CASE(
     CHECK(bodies(juliet).empty());
     stage.server.advance(std::chrono::seconds{1});
     CHECK(bodies(juliet) == Bodies{"Feast tonight"});
-    CHECK(bodies(stage.server.login("a0@capulet.example/x", false).available()) == Bodies{"Feast tonight"});
-    CHECK(bodies(stage.server.login("romeo@montague.example/x", false).available()).empty());
+    CHECK(bodies(arrive(stage.server, "a0@capulet.example/x")) == Bodies{"Feast tonight"});
+    CHECK(bodies(arrive(stage.server, "romeo@montague.example/x")).empty());
     // That was all of it.
     stage.server.advance(std::chrono::seconds{5});
     CHECK(bodies(juliet).empty());
@@ -75,7 +65,7 @@ TEST_CASE("an announcement goes on after a restart, and after plugins were made 
     for (int i = 0; i < 6; ++i) {
         INFO(i);
         const auto told =
-            bodies(stage.server.login("a" + std::to_string(i) + "@capulet.example/x", false).available());
+            bodies(arrive(stage.server, "a" + std::to_string(i) + "@capulet.example/x"));
         CHECK(told.size() >= 1);
         CHECK(told.size() <= 2);
     }
@@ -101,19 +91,20 @@ TEST_CASE("the message of the day is told once to each account") {
     stage.server.run();
     // At the next login; and not to each of its clients.
     CHECK(bodies(juliet).empty());
-    CHECK(bodies(stage.server.login("juliet@capulet.example/garden", false).available()) == Bodies{"Feast tonight"});
-    CHECK(bodies(stage.server.login("juliet@capulet.example/chamber", false).available()).empty());
-    CHECK(bodies(stage.server.login("romeo@montague.example/orchard", false).available()) == Bodies{"Feast tonight"});
+    CHECK(bodies(arrive(stage.server, "juliet@capulet.example/garden")) == Bodies{"Feast tonight"});
+    CHECK(bodies(arrive(stage.server, "juliet@capulet.example/chamber")).empty());
+    CHECK(bodies(arrive(stage.server, "romeo@montague.example/orchard")) ==
+          Bodies{"Feast tonight"});
     stage.restart();
-    CHECK(bodies(stage.server.login("juliet@capulet.example/balcony", false).available()).empty());
+    CHECK(bodies(arrive(stage.server, "juliet@capulet.example/balcony")).empty());
     // Another one is news again.
     stage.server.advance(std::chrono::seconds{1});
     run(stage, "motd set", text("The feast is over"));
-    CHECK(bodies(stage.server.login("juliet@capulet.example/garden", false).available()) ==
+    CHECK(bodies(arrive(stage.server, "juliet@capulet.example/garden")) ==
           Bodies{"The feast is over"});
     CHECK(run(stage, "motd remove", {}) == "It is told no more.");
     CHECK(run(stage, "motd remove", {}) == "Nothing was set.");
-    CHECK(bodies(stage.server.login("tybalt@capulet.example/street", false).available()).empty());
+    CHECK(bodies(arrive(stage.server, "tybalt@capulet.example/street")).empty());
     CHECK(run(stage, "motd show", {}) == "Nothing is set.");
 }
 
@@ -125,12 +116,12 @@ TEST_CASE("a new account is welcomed at its first login") {
     add.emplace("address", "paris@capulet.example");
     add.emplace("password", "secret");
     run(stage, "user add", add);
-    CHECK(bodies(stage.server.login("paris@capulet.example/street", false).available()) ==
+    CHECK(bodies(arrive(stage.server, "paris@capulet.example/street")) ==
           Bodies{"Welcome to Verona"});
-    CHECK(bodies(stage.server.login("juliet@capulet.example/balcony", false).available()).empty());
+    CHECK(bodies(arrive(stage.server, "juliet@capulet.example/balcony")).empty());
     add["address"] = "benvolio@montague.example";
     run(stage, "user add", add);
-    CHECK(bodies(stage.server.login("benvolio@montague.example/street", false).available()).empty());
+    CHECK(bodies(arrive(stage.server, "benvolio@montague.example/street")).empty());
 }
 
 TEST_CASE("what is announced is stored as it was said") {

@@ -40,6 +40,22 @@ struct CommandStage {
     std::vector<CommandRegistry::Registration> registrations;
 };
 
+// Somebody logs in; what he is told at that is there to be read.
+inline TestClient& arrive(TestServer& server, const std::string& full) {
+    return server.login(full, false).available();
+}
+
+// The bodies of what somebody has been sent.
+inline std::vector<std::string> bodies(TestClient& client) {
+    std::vector<std::string> all;
+    for (const auto& xml : client.all()) {
+        const auto stanza = Stanza::parse(xml);
+        if (stanza && stanza->isMessage() && !stanza->body().empty())
+            all.emplace_back(stanza->body());
+    }
+    return all;
+}
+
 // An answer to a command, as a client sees it.
 struct CommandAnswer {
     std::string node, session, status, actions;

@@ -29,11 +29,10 @@ std::vector<std::string> found(const std::string& answer) {
     std::vector<std::string> jids;
     for (const Element& item : (*read)->children())
         if (item.name() == "item") jids.emplace_back(item.get("jid"));
-    if (const Element* x = (*read)->child("x", ns::dataForms)) {
-        const auto form = DataForm::read(*x);
-        REQUIRE(form);
-        for (const auto& item : form->items()) jids.push_back(item[0].values[0]);
-    }
+    const Element* x = (*read)->child("x", ns::dataForms);
+    const auto form = x ? DataForm::read(*x) : std::nullopt;
+    if (!form) return jids;
+    for (const auto& item : form->items()) jids.push_back(item[0].values[0]);
     return jids;
 }
 using Jids = std::vector<std::string>;
