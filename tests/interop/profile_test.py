@@ -82,8 +82,12 @@ async def in_vcard():
 
 async def nickname():
     """XEP-0172 and the NICKNAME of the vCard."""
-    romeo, juliet = await friends("xep_0030", "xep_0054", "xep_0060", "xep_0163", "xep_0172")
-    await juliet["xep_0172"].publish_nick("Jule")
+    romeo, juliet = await friends("xep_0004", "xep_0030", "xep_0054", "xep_0060", "xep_0163", "xep_0172")
+    # A nickname for contacts alone would stay out of the vCard, which is for everybody.
+    options = juliet["xep_0004"].make_form(ftype="submit")
+    options.add_field(var="FORM_TYPE", ftype="hidden", value="http://jabber.org/protocol/pubsub#publish-options")
+    options.add_field(var="pubsub#access_model", value="open")
+    await juliet["xep_0172"].publish_nick("Jule", options=options)
     # The vCard follows the nickname when that is published.
     for _ in range(100):
         try:

@@ -44,15 +44,15 @@ class Reader(Client):
 
     def published(self, message):
         items = message["pubsub_event"]["items"]
-        for item in items:
+        for item in items["substanzas"]:  # slixmpp iterates over the same object in this very turn
             payload = item["payload"]
             self.news.append((message["from"].full, items["node"], item["id"],
-                                payload.text if payload is not None else None))
+                              payload.text if payload is not None else None))
         self.changed.set()
 
     def retracted(self, message):
         items = message["pubsub_event"]["items"]
-        for item in items:
+        for item in items["substanzas"]:
             self.news.append((message["from"].full, items["node"], item["id"], "retracted"))
         self.changed.set()
 

@@ -23,6 +23,7 @@ DOMAIN, OTHER = "capulet.example", "montague.example"
 PAIRS = 3
 ROUNDS = 4
 PATIENCE = 30
+AT_ONCE = 0.001
 PING = "<ping xmlns='urn:xmpp:ping'/>"
 VCARD = "<vCard xmlns='vcard-temp'/>"
 
@@ -104,7 +105,7 @@ class Chat(threading.Thread):
                 self.got += 1
             elif stanza.tag == "{jabber:client}iq" and stanza.get("type") in ("result", "error"):
                 self.answered += 1
-            timeout = 0
+            timeout = AT_ONCE
 
     def step(self):
         for _ in range(20):
@@ -115,7 +116,7 @@ class Chat(threading.Thread):
             self.writer.send_raw(f"<iq type='get' id='q{self.asked}'>{payload}</iq>")
             self.asked += 1
         self.take(self.reader, 0.05)
-        self.take(self.writer, 0)
+        self.take(self.writer, AT_ONCE)
 
     def run(self):
         try:

@@ -40,6 +40,7 @@ class Server:
             out.write(f'[host."{DOMAIN}"]\n[listen]\naddresses = ["127.0.0.1"]\nstarttls_port = {self.port}\n'
                       f'tls_port = 0\n')
         self.config = config
+        self.certificate = os.path.join(folder, "certs", f"{DOMAIN}.pem")
         self.log = open(os.path.join(folder, "log"), "w")
         self.process = subprocess.Popen([EPODED, "--config", config, "--data", folder], stdin=subprocess.DEVNULL,
                                         stdout=self.log, stderr=self.log,
@@ -61,8 +62,9 @@ class Server:
 
 
 class Client(slixmpp.ClientXMPP):
-    def __init__(self, name, port):
+    def __init__(self, name, port, certificate):
         super().__init__(f"{name}@{DOMAIN}/test", "secret", sasl_mech="PLAIN")
+        self.ca_certs = certificate
         self.ready = asyncio.Event()
         self.bodies = asyncio.Queue()
         self.ended = False
@@ -92,7 +94,7 @@ class Client(slixmpp.ClientXMPP):
 
 
 async def talk(server):
-    juliet, romeo = Client("juliet", server.port), Client("romeo", server.port)
+    juliet, romeo = (Client(name, server.port, server.certificate) for name in ("juliet", "romeo"))
     for client in (juliet, romeo):
         await asyncio.wait_for(client.ready.wait(), PATIENCE)
 
