@@ -101,7 +101,8 @@ async def nickname():
     card["NICKNAME"] = "Juliet of Verona"
     await juliet["xep_0054"].publish_vcard(card)
     told = await romeo["xep_0060"].get_items(juliet.boundjid.bare, "http://jabber.org/protocol/nick")
-    assert list(told["pubsub"]["items"])[0]["nick"]["nick"] == "Juliet of Verona", told
+    nick = list(told["pubsub"]["items"])[0].xml.findtext("{http://jabber.org/protocol/nick}nick")
+    assert nick == "Juliet of Verona", told
     for client in (romeo, juliet):
         await client.gone()
 
