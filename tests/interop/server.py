@@ -7,6 +7,7 @@ The command finds in its environment:
   EPODE_TEST_HOST, EPODE_TEST_PORT (STARTTLS), EPODE_TEST_TLS_PORT (direct TLS), EPODE_TEST_DOMAIN
   EPODE_TEST_CA         the authority that has signed the server's certificate
   EPODE_TEST_ACCOUNTS   romeo:password,juliet:password
+  EPODE_TEST_DATA       the server's data folder
   EPODE_TEST_FOLDER     a folder of its own, removed afterwards
   EPODE_TEST_COMPONENT_PORT, EPODE_TEST_COMPONENT_SECRET   for the components echo.<domain> and irc.<domain>
   EPODE_TEST_CONTROL    epodectl with the server's socket, as one line for a shell (Epode only)
@@ -273,7 +274,7 @@ def main():
             status = run_command(arguments, dict(
                 os.environ, EPODE_TEST_SERVER=server.name, EPODE_TEST_HOST="127.0.0.1",
                 EPODE_TEST_PORT=str(server.port), EPODE_TEST_TLS_PORT=str(server.tls_port), EPODE_TEST_DOMAIN=DOMAIN,
-                EPODE_TEST_CA=os.path.join(folder, "ca.pem"), EPODE_TEST_FOLDER=work,
+                EPODE_TEST_CA=os.path.join(folder, "ca.pem"), EPODE_TEST_FOLDER=work, EPODE_TEST_DATA=server.data,
                 EPODE_TEST_TURN_PORT=str(server.turn_port), EPODE_TEST_TURN_SECRET=server.turn_secret,
                 EPODE_TEST_COMPONENT_PORT=str(server.component_port),
                 EPODE_TEST_COMPONENT_SECRET=server.component_secret, EPODE_TEST_CONTROL=server.control_command,
