@@ -400,7 +400,10 @@ Task<std::optional<StanzaError>> Avatar::publish(Jid account, std::string_view n
 const PluginInfo avatarInfo{
     .name = "avatar",
     .summary = "Pictures of people, the same in personal eventing and in vCards",
-    .implements = {{"XEP-0084", "1.1.4"}, {"XEP-0153", "1.1.1"}, {"XEP-0398", "1.0.0"}},
+    .implements = {{"XEP-0084", "1.1.4"}, {"XEP-0153", "1.1.1",
+                    "tests/plugins/avatar_test.cpp: a picture that is published is in the vCard, with the hash in presence"},
+                   {"XEP-0398", "1.0.0",
+                    "tests/plugins/avatar_test.cpp: a picture in a vCard is published, for those who want to know"}},
     .options = {&bytesMax},
 };
 

@@ -353,7 +353,8 @@ Task<DataCount> readBlockList(AccountRef account, const Element& element) {
 const PluginInfo info{
     .name = "blocking",
     .summary = "Keeps away whom people have blocked",
-    .implements = {{"XEP-0191", "1.3"}},
+    .implements = {{"XEP-0191", "1.3",
+                    "tests/plugins/blocking_test.cpp: nothing comes from whom one has blocked, and he finds nobody"}},
     .options = {&entriesMax},
     .migrations = BlockStore::migrations(),
     .accountTables = {BlockStore::table()},

@@ -93,7 +93,8 @@ private:
 const PluginInfo info{
     .name = "csi",
     .summary = "Spares clients that nobody looks at what can wait",
-    .implements = {{"XEP-0352", "1.0.0"}},
+    .implements = {{"XEP-0352", "1.0.0",
+                    "tests/plugins/csi_test.cpp: what matters goes at once, and takes along what is held, in order"}},
     .options = {&heldMax, &heldBytesMax},
 };
 

@@ -103,6 +103,9 @@ private:
         addItems(*query, services.hostDisco);
         for (const ServedDomain& domain : services.domains)
             if (domain.isListed) addItem(*query, {.jid = domain.domain, .name = nameOf(domain)});
+        Server& server = iq.shard().server();
+        for (const Elsewhere* elsewhere : server.elsewhere())
+            for (const DiscoItem& item : elsewhere->itemsOf(iq.host().domain(), iq.shard())) addItem(*query, item);
         co_return Reply{std::move(query)};
     }
 
@@ -207,7 +210,7 @@ private:
 const PluginInfo pluginInfo{
     .name = "disco",
     .summary = "Service discovery of the host and of accounts",
-    .implements = {{"XEP-0030", "2.5.0", "tests/interop/slixmpp_test.py"}, {"XEP-0115", "1.6.0", "tests/core/caps_test.cpp"}, {"XEP-0128", "1.0.1"}},
+    .implements = {{"XEP-0030", "2.5.0", "tests/interop/slixmpp_test.py: disco"}, {"XEP-0115", "1.6.0", "tests/core/caps_test.cpp"}, {"XEP-0128", "1.0.1"}},
 };
 
 }  // namespace

@@ -158,7 +158,8 @@ Task<Reply> Extdisco::credentials(const Iq& iq) {
 const PluginInfo info{
     .name = "extdisco",
     .summary = "Tells clients of STUN and TURN servers for calls, with credentials that end soon",
-    .implements = {{"XEP-0215", "1.0.0"}},
+    .implements = {{"XEP-0215", "1.0.0",
+                    "tests/plugins/extdisco_test.cpp: the users of a host learn of its services, with credentials where they are needed"}},
     .options = {&services, &secret, &credentialsLifetime},
 };
 

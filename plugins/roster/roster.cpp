@@ -104,7 +104,10 @@ Task<Reply> RosterPlugin::get(const Iq& iq) {
     const bool isInTurn = co_await rosterTurn(*account);
     account = iq.account();
     Session* session = iq.sender();
-    if (!account || !session || !isInTurn) co_return noRoster();
+    // Somebody may ask in the account's name, as its bare address (XEP-0356).
+    const bool isInItsName = iq.from().isBare();
+    if (!account || !isInTurn || (!session && !isInItsName)) co_return noRoster();
+    if (isInItsName) co_return wholeRoster(*account);
     session->setInterested();
 
     const auto known = rosterVersion(*account, iq.payload().get("ver"));
@@ -154,7 +157,8 @@ Task<Reply> RosterPlugin::set(const Iq& iq) {
 const PluginInfo info{
     .name = "roster",
     .summary = "Contact lists: reading, changing, pushing, versions",
-    .implements = {{"RFC 6121"}, {"XEP-0237", "1.3"}},
+    .implements = {{"RFC 6121", "",
+                    "tests/route/roster_test.cpp: a contact is added, changed and removed, and every interested resource is told"}, {"XEP-0237", "1.3"}},
     .options = {&groupsMax, &groupBytesMax, &nameBytesMax},
 };
 

@@ -1,6 +1,7 @@
 #include "control/application.h"
 
 #include "control/account_commands.h"
+#include "control/component_commands.h"
 #include "control/listen_options.h"
 #include "control/notify.h"
 #include "control/plugin_admin.h"
@@ -13,12 +14,15 @@
 #include "core/random.h"
 #include "core/version.h"
 #include "net/address_limit.h"
+#include "route/every_shard.h"
 #include "route/login_limiter.h"
 #include "route/presence_options.h"
 #include "route/session_options.h"
 #include "store/open_database.h"
 #include "store/stores.h"
 #include "stream/client_options.h"
+#include "stream/component_options.h"
+#include "stream/component_streams.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -38,6 +42,13 @@ const Log serverLog{"server"};
 constexpr unsigned workerThreads = 2;
 constexpr std::size_t saltSecretBytes = 32;
 
+// Without a component there is nobody to listen for.
+ComponentListen componentListenOf(const Config& config) {
+    ComponentListen where{*config.settings};
+    if (config.components.empty()) where.port = 0;
+    return where;
+}
+
 // Runs `work` on each loop in turn and waits until it is done there.
 template <typename Work>
 void onEachLoop(const std::vector<std::unique_ptr<EventLoop>>& loops, Work work) {
@@ -56,7 +67,7 @@ void onEachLoop(const std::vector<std::unique_ptr<EventLoop>>& loops, Work work)
 OptionList allOptions(const PluginHost& plugins) {
     OptionList all;
     for (const auto& some : {serverOptions(), listenOptions(), databaseOptions(), schemaOptions(), clientOptions(), sessionOptions(),
-                             presenceOptions(), loginOptions(), pluginHostOptions(), plugins.options()})
+                             presenceOptions(), loginOptions(), componentOptions(), pluginHostOptions(), plugins.options()})
         all.insert(all.end(), some.begin(), some.end());
     all.push_back(&connectionsPerAddressMax);
     return all;
@@ -117,6 +128,9 @@ void Application::startServer() {
     server_ = std::make_unique<Server>(*database_, workers_, config_->settings, config_->hosts, executors);
     server_->setSaltSecret(readSaltSecret());
     server_->setCommands(&registry_);
+    components_ = std::make_unique<Components>(*server_);
+    components_->configure(*config_->settings, config_->components);
+    server_->addElsewhere(*components_);
     plugins_->wire(*server_, *config_->settings);
 
     TlsProfile profile{.alpn = {"xmpp-client"},
@@ -144,6 +158,8 @@ void Application::listen() {
     const ListenSettings settings{*config_->settings};
     std::exception_ptr failure;
     listeners_.resize(loops_.size());
+    componentListeners_.resize(loops_.size());
+    componentListen_ = componentListenOf(*config_);
     onEachLoop(loops_, [&](std::size_t i) {
         try {
             for (const auto& text : settings.addresses) {
@@ -161,6 +177,7 @@ void Application::listen() {
                         }));
                 }
             }
+            listenForComponents(i, componentListen_);
         } catch (...) {
             failure = std::current_exception();
         }
@@ -169,6 +186,43 @@ void Application::listen() {
         stop();
         std::rethrow_exception(failure);
     }
+}
+
+void Application::listenForComponents(std::size_t loop, const ComponentListen& where) {
+    auto& listeners = componentListeners_[loop];
+    listeners.clear();
+    if (where.port == 0) return;
+    for (const auto& text : where.addresses) {
+        const auto address = IpAddress::parse(text, where.port);
+        if (!address) throw std::runtime_error{"component.addresses: " + text + " is no address."};
+        listeners.push_back(std::make_unique<Listener>(
+            *loops_[loop], Listener::Settings{.address = *address, .limit = addressLimit_},
+            [&streams = components_->streams(unsigned(loop))](std::unique_ptr<Transport> transport) {
+                streams.accept(std::move(transport));
+            }));
+    }
+}
+
+Task<std::string> Application::listenForComponentsAnew(ConfigPtr config) {
+    const auto where = componentListenOf(*config);
+    if (where == componentListen_) co_return std::string{};
+    componentListen_ = where;
+    std::function<std::string(Shard&)> listen = [this, where](Shard& shard) -> std::string {
+        try {
+            listenForComponents(shard.number(), where);
+            return {};
+        } catch (const std::exception& failure) {
+            return failure.what();
+        }
+    };
+    const auto problems = co_await everyShard<std::string>(*server_, listen);
+    for (const auto& problem : problems) {
+        if (problem.empty()) continue;
+        componentListen_ = ComponentListen{Settings{}};  // the next reload tries again
+        componentListen_.addresses.clear();
+        co_return problem;
+    }
+    co_return std::string{};
 }
 
 // Kept beside the database: it has to be the same after a restart.
@@ -210,6 +264,7 @@ void Application::startControl() {
     commands_ = addServerCommands(registry_, controls_);
     for (auto& command : addUserCommands(registry_, *server_)) commands_.push_back(std::move(command));
     for (auto& command : addStoreCommands(registry_, *server_)) commands_.push_back(std::move(command));
+    for (auto& command : addComponentCommands(registry_, *components_)) commands_.push_back(std::move(command));
     for (auto& command : addAccountCommands(registry_, *server_, *plugins_,
                                             (std::filesystem::path{data_} / "exports").string()))
         commands_.push_back(std::move(command));
@@ -249,16 +304,19 @@ Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
     server_->replace(config->settings);
     for (std::size_t i = 0; i < loops_.size(); ++i)
         loops_[i]->post([&streams = *streams_[i]] { streams.settingsChanged(); });
+    // Before the plugins, which may want a domain that is a component's, or is none any more.
+    components_->configure(*config->settings, config->components);
     // What was loaded or unloaded by hand holds until now.
     plugins_->clearOverrides();
     plugins_->wire(*server_, *config->settings);
     pluginCommands_->update();
     {
         const std::lock_guard lock{configMutex_};
-        config_ = std::move(config);
+        config_ = config;
     }
     log_.writer().reopen();
-    co_return;
+    const std::string problem = co_await listenForComponentsAnew(config);
+    if (!problem.empty()) throw std::runtime_error{"All was applied but this: " + problem};
 }
 
 // Asked for by a signal. It goes on while this thread waits for the next one, which may be the end.
@@ -291,7 +349,12 @@ void Application::stop() {
     onEachLoop(loops_, [this](std::size_t i) {
         if (i == 0) watch_ = {};
         if (i < listeners_.size()) listeners_[i].clear();
+        if (i < componentListeners_.size()) componentListeners_[i].clear();
     });
+    // Before the clients, who may hear that something has not arrived.
+    std::promise<void> closed;
+    components_->closeAll([&closed] { closed.set_value(); });
+    closed.get_future().wait();
     std::promise<void> saved;
     server_->shutdown([&saved] { saved.set_value(); });
     saved.get_future().wait();

@@ -16,6 +16,7 @@
 #include "route/server.h"
 #include "store/database.h"
 #include "stream/client_streams.h"
+#include "stream/components.h"
 
 #include <memory>
 #include <mutex>
@@ -45,6 +46,9 @@ private:
     void startLoops();
     void startServer();
     void listen();
+    void listenForComponents(std::size_t loop, const ComponentListen& where);
+    // Anew, when a reload has changed where or whether. Tells what went wrong.
+    Task<std::string> listenForComponentsAnew(ConfigPtr config);
     void startControl();
     void stop();
     ConfigPtr currentConfig() const;
@@ -69,8 +73,11 @@ private:
     std::shared_ptr<AddressLimit> addressLimit_;
     std::vector<std::unique_ptr<EventLoop>> loops_;
     std::unique_ptr<Server> server_;
+    std::unique_ptr<Components> components_;
     std::vector<std::unique_ptr<ClientStreams>> streams_;
     std::vector<std::vector<std::unique_ptr<Listener>>> listeners_;  // of each loop
+    std::vector<std::vector<std::unique_ptr<Listener>>> componentListeners_;
+    ComponentListen componentListen_{Settings{}};  // where those are
     std::vector<std::thread> threads_;
     Timer watch_;  // of the first loop
     CommandRegistry registry_;

@@ -3,6 +3,7 @@
 #include "control/nearest.h"
 #include "control/toml_recovery.h"
 #include "core/jid.h"
+#include "stream/component_options.h"
 
 #include <toml++/toml.h>
 
@@ -57,9 +58,8 @@ std::string joinedKey(const std::string& prefix, std::string_view key) {
 
 std::string lastPart(std::string_view key) { return std::string{key.substr(key.rfind('.') + 1)}; }
 
-std::string hostKey(std::string_view host, std::string_view key) {
-    return host.empty() ? std::string{key} : "host." + inQuotes(host) + "." + std::string{key};
-}
+constexpr std::string_view componentSection = "component";
+constexpr std::string_view componentPrefix = "component.";
 
 // What a value is, for the sentence "… is X".
 std::string describe(const toml::node& node) {
@@ -127,6 +127,8 @@ public:
         for (const auto& [key, node] : root) {
             if (key.str() == "host")
                 hosts(key, node);
+            else if (key.str() == componentSection)
+                components(key, node);
             else
                 entry(key, node, "", "");
         }
@@ -156,14 +158,15 @@ public:
     }
 
     ConfigResult result() {
-        std::sort(mistakes_.begin(), mistakes_.end(), [](const auto& a, const auto& b) {
-            return std::tie(a.line, a.column, a.message) < std::tie(b.line, b.column, b.message);
-        });
         auto settings = std::make_shared<Settings>();
         for (const auto& [key, entry] : config_->values) settings->set("", key, entry.value);
         for (const auto& [host, entries] : config_->hostValues) {
             for (const auto& [key, entry] : entries) settings->set(host, key, entry.value);
         }
+        checkComponents(*settings);
+        std::sort(mistakes_.begin(), mistakes_.end(), [](const auto& a, const auto& b) {
+            return std::tie(a.line, a.column, a.message) < std::tie(b.line, b.column, b.message);
+        });
         config_->settings = std::move(settings);
         if (!mistakes_.empty()) return {nullptr, std::move(mistakes_), config_};
         return {config_, {}, config_};
@@ -243,7 +246,7 @@ private:
     void entry(const toml::key& key, const toml::node& node, const std::string& prefix,
                const std::string& host) {
         const auto path = joinedKey(prefix, key.str());
-        const auto shown = hostKey(host, path);
+        const auto shown = keyOf(host, path);
         if (const OptionRef* option = find(path)) return value(key, node, *option, host);
         const auto below = keysBelow(path);
         if (const auto* table = node.as_table()) {
@@ -265,11 +268,9 @@ private:
     void value(const toml::key& key, const toml::node& node, const OptionRef& option,
                const std::string& host) {
         const std::string name{option.key()};
-        const auto shown = hostKey(host, name);
-        if (!host.empty() && option.scope() == Scope::Server) {
-            return mistake(key.source(), shown,
-                           name + " belongs to the whole server; it can't be set for one host.");
-        }
+        const auto shown = keyOf(host, name);
+        if (const auto wrong = misplaced(option, host); !wrong.empty())
+            return mistake(key.source(), shown, name + wrong);
         if (const auto* array = node.as_array()) {
             for (const auto& element : *array) {
                 if (element.is_string()) continue;
@@ -296,6 +297,88 @@ private:
                                 {file_, static_cast<int>(node.source().begin.line)}});
     }
 
+    // Why the option has no place there; empty when it has.
+    std::string misplaced(const OptionRef& option, const std::string& domain) const {
+        if (domain.empty()) return "";
+        const bool isComponent = isIn(config_->components, domain);
+        if (option.scope() == Scope::Server)
+            return std::string{" belongs to the whole server; it can't be set for one "} +
+                   (isComponent ? "component." : "host.");
+        if (option.scope() == Scope::Component && !isComponent)
+            return " belongs to components; it can't be set for a host.";
+        return "";
+    }
+
+    static bool isIn(const std::vector<std::string>& all, const std::string& one) {
+        return std::find(all.begin(), all.end(), one) != all.end();
+    }
+
+    // The section [component] has options as any other, and a section for each component.
+    void components(const toml::key& key, const toml::node& node) {
+        const auto* table = node.as_table();
+        if (!table || keysBelow(std::string{componentSection}).empty())
+            return entry(key, node, "", "");
+        for (const auto& [name, inner] : inOrder(*table)) {
+            const std::string path = std::string{componentPrefix} + std::string{name->str()};
+            const bool isOption = find(path) || !keysBelow(path).empty();
+            if (isOption || !inner->is_table())
+                entry(*name, *inner, std::string{componentSection}, "");
+            else
+                component(*name, *inner->as_table());
+        }
+    }
+
+    void component(const toml::key& key, const toml::table& table) {
+        const std::string name{key.str()};
+        const auto shown = "component." + inQuotes(name);
+        if (const auto domain = unquotedDomain(name, table, std::string{componentPrefix})) {
+            return mistake(key.source(), shown,
+                           "The name of the component needs quotes: [component." +
+                               inQuotes(*domain) + "].");
+        }
+        const auto domain = prepareDomain(name);
+        if (!domain) {
+            return mistake(
+                key.source(), shown,
+                inQuotes(name) + " is no valid domain; expected one like irc.capulet.example.");
+        }
+        if (isIn(config_->components, *domain)) {
+            return mistake(key.source(), shown,
+                           "The component " + inQuotes(*domain) + " is there twice.");
+        }
+        config_->components.push_back(*domain);
+        componentPlaces_.emplace(*domain, key.source());
+        for (const auto& [innerKey, inner] : table)
+            entry(innerKey, inner, std::string{componentSection}, *domain);
+    }
+
+    // What can be told when the whole file is read.
+    void checkComponents(const Settings& settings) {
+        for (const auto& domain : config_->components) {
+            const auto shown = "component." + inQuotes(domain);
+            const auto& place = componentPlaces_.at(domain);
+            if (isIn(config_->hosts, domain)) {
+                mistake(place, shown, inQuotes(domain) + " is a host already; a component needs a domain of its own.");
+                continue;
+            }
+            const auto secret = readComponentSecret(settings, domain);
+            if (!secret.problem.empty())
+                mistake(place, shown, "The component " + inQuotes(domain) + " " + secret.problem);
+        }
+    }
+
+    // The parser sorts by name; people mean their own order.
+    static std::vector<std::pair<const toml::key*, const toml::node*>> inOrder(const toml::table& table) {
+        std::vector<std::pair<const toml::key*, const toml::node*>> all;
+        for (const auto& [name, inner] : table) all.emplace_back(&name, &inner);
+        std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+            const auto& one = a.first->source().begin;
+            const auto& other = b.first->source().begin;
+            return std::tie(one.line, one.column) < std::tie(other.line, other.column);
+        });
+        return all;
+    }
+
     void hosts(const toml::key& key, const toml::node& node) {
         const auto* table = node.as_table();
         if (!table) {
@@ -303,16 +386,9 @@ private:
                            "host is " + describe(node) +
                                "; expected sections like [host.\"capulet.example\"].");
         }
-        // The parser sorts by name; people mean their own order.
-        std::vector<std::pair<const toml::key*, const toml::node*>> inOrder;
-        for (const auto& [hostName, inner] : *table) inOrder.emplace_back(&hostName, &inner);
-        std::sort(inOrder.begin(), inOrder.end(), [](const auto& a, const auto& b) {
-            const auto& one = a.first->source().begin;
-            const auto& other = b.first->source().begin;
-            return std::tie(one.line, one.column) < std::tie(other.line, other.column);
-        });
-        if (!inOrder.empty()) config_->hosts.clear();
-        for (const auto& [hostName, inner] : inOrder) host(*hostName, *inner);
+        const auto ordered = inOrder(*table);
+        if (!ordered.empty()) config_->hosts.clear();
+        for (const auto& [hostName, inner] : ordered) host(*hostName, *inner);
     }
 
     void host(const toml::key& key, const toml::node& node) {
@@ -334,8 +410,7 @@ private:
                 key.source(), shown,
                 inQuotes(name) + " is no valid domain; expected one like capulet.example.");
         }
-        if (std::find(config_->hosts.begin(), config_->hosts.end(), *domain) !=
-            config_->hosts.end()) {
+        if (isIn(config_->hosts, *domain)) {
             return mistake(key.source(), shown, "The host " + inQuotes(*domain) + " is there twice.");
         }
         config_->hosts.push_back(*domain);
@@ -344,15 +419,15 @@ private:
 
     // `[host.capulet.example]` makes a host "capulet" with a section "example": forgotten quotes,
     // if nothing of that name is an option or section.
-    std::optional<std::string> unquotedDomain(const std::string& name,
-                                              const toml::table& table) const {
+    std::optional<std::string> unquotedDomain(const std::string& name, const toml::table& table,
+                                              const std::string& prefix = {}) const {
         if (name.find('.') != std::string::npos || table.size() != 1) return std::nullopt;
         const auto only = table.begin();
         const std::string inner{only->first.str()};
         const auto* innerTable = only->second.as_table();
-        if (!innerTable || find(inner) || !keysBelow(inner).empty()) return std::nullopt;
+        if (!innerTable || find(prefix + inner) || !keysBelow(prefix + inner).empty()) return std::nullopt;
         // A third label would again look like a section.
-        if (const auto longer = unquotedDomain(inner, *innerTable)) return name + "." + *longer;
+        if (const auto longer = unquotedDomain(inner, *innerTable, prefix)) return name + "." + *longer;
         return name + "." + inner;
     }
 
@@ -360,6 +435,7 @@ private:
     const OptionList& options_;
     std::vector<std::string> keys_;
     std::shared_ptr<Config> config_ = std::make_shared<Config>();
+    std::map<std::string, toml::source_region, std::less<>> componentPlaces_;
     std::vector<ConfigMistake> mistakes_;
 };
 
@@ -464,27 +540,39 @@ ConfigChanges compareConfigs(const Config& before, const Config& after, const Op
     ConfigChanges changes;
     const auto compare = [&](const OptionRef& option, const std::string& host) {
         if (sameValue(effective(before, option, host), effective(after, option, host))) return;
-        changes.options.push_back({hostKey(host, option.key()), host,
+        changes.options.push_back({keyOf(host, option.key()), host,
                                    effectiveToml(before, option, host),
                                    effectiveToml(after, option, host), option.takes()});
     };
     for (const auto& option : options) compare(option, "");
-    for (const auto& host : after.hosts) {
-        if (!contains(before.hosts, host)) {
-            changes.hostsAdded.push_back(host);
-            continue;
-        }
-        for (const auto& option : options) {
-            // Without a value of its own a host follows the server, whose change is told already.
-            if (hasOwn(before, host, option.key()) || hasOwn(after, host, option.key())) {
-                compare(option, host);
+    const auto compareDomains = [&](const std::vector<std::string>& old,
+                                    const std::vector<std::string>& now, auto& added, auto& removed) {
+        for (const auto& domain : now) {
+            if (!contains(old, domain)) {
+                added.push_back(domain);
+                continue;
+            }
+            for (const auto& option : options) {
+                // Without a value of its own it follows the server, whose change is told already.
+                if (hasOwn(before, domain, option.key()) || hasOwn(after, domain, option.key()))
+                    compare(option, domain);
             }
         }
-    }
-    for (const auto& host : before.hosts) {
-        if (!contains(after.hosts, host)) changes.hostsRemoved.push_back(host);
-    }
+        for (const auto& domain : old)
+            if (!contains(now, domain)) removed.push_back(domain);
+    };
+    compareDomains(before.hosts, after.hosts, changes.hostsAdded, changes.hostsRemoved);
+    compareDomains(before.components, after.components, changes.componentsAdded,
+                   changes.componentsRemoved);
     return changes;
+}
+
+std::string keyOf(std::string_view domain, std::string_view key) {
+    if (domain.empty()) return std::string{key};
+    if (!key.starts_with(componentPrefix))
+        return "host." + inQuotes(domain) + "." + std::string{key};
+    key.remove_prefix(componentPrefix.size());
+    return std::string{componentPrefix} + inQuotes(domain) + "." + std::string{key};
 }
 
 std::string tomlText(const std::any& value) {

@@ -6,6 +6,9 @@
 //
 //     [host."capulet.example"]
 //     private_storage.fragment_bytes_max = "16 KiB"
+//
+//     [component."irc.capulet.example"]
+//     secret = "…"
 #pragma once
 
 #include "core/option.h"
@@ -49,9 +52,10 @@ struct Config {
     SettingsPtr settings = std::make_shared<const Settings>();
     // Prepared domains in the order of the file; localhost when the file names none.
     std::vector<std::string> hosts{"localhost"};
+    std::vector<std::string> components;  // the same; there is none by itself
     std::string file;  // empty when there was none
     Entries values;
-    std::map<std::string, Entries, std::less<>> hostValues;
+    std::map<std::string, Entries, std::less<>> hostValues;  // and those of components
 };
 using ConfigPtr = std::shared_ptr<const Config>;
 
@@ -83,17 +87,25 @@ ConfigResult loadConfig(const std::string& path, const OptionList& options,
 // What a reload would change.
 struct ConfigChange {
     std::string key;            // as in ConfigMistake
-    std::string host;           // empty: the server's own
+    std::string host;           // or component; empty: the server's own
     std::string before, after;  // as written in a file
     Takes takes = Takes::AtReload;
 };
 struct ConfigChanges {
     std::vector<ConfigChange> options;
     std::vector<std::string> hostsAdded, hostsRemoved;
-    bool empty() const { return options.empty() && hostsAdded.empty() && hostsRemoved.empty(); }
+    std::vector<std::string> componentsAdded, componentsRemoved;
+    bool empty() const {
+        return options.empty() && hostsAdded.empty() && hostsRemoved.empty() &&
+               componentsAdded.empty() && componentsRemoved.empty();
+    }
     std::vector<ConfigChange> needingRestart() const;
 };
 ConfigChanges compareConfigs(const Config& before, const Config& after, const OptionList& options);
+
+// How a file says it for one host or component alone: `host."capulet.example".log.level`,
+// `component."irc.capulet.example".secret`. The key itself when there is no domain.
+std::string keyOf(std::string_view domain, std::string_view key);
 
 // A value as written in a file.
 std::string tomlText(const std::any& value);

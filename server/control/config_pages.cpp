@@ -39,6 +39,7 @@ std::string allowed(const OptionRef& option) {
 std::string conditions(const OptionRef& option) {
     std::string text;
     if (option.scope() == Scope::Server) text += "for the whole server";
+    if (option.scope() == Scope::Component) text += "for each component";
     if (option.takes() == Takes::AtRestart) {
         text += (text.empty() ? "" : "; ") + std::string{"takes effect at a restart"};
     }
@@ -91,7 +92,11 @@ std::string renderSample(const OptionList& options) {
         "#\n"
         "# Domains that are served (without any: localhost). An option below a host holds for it\n"
         "# alone.\n"
-        "#[host.\"capulet.example\"]\n";
+        "#[host.\"capulet.example\"]\n"
+        "#\n"
+        "# Gateways and bots that connect by XEP-0114, each with a secret or secret_file. Options of\n"
+        "# [component] stand here by their own name, and hold for this component alone.\n"
+        "#[component.\"irc.capulet.example\"]\n";
     for (const auto& [section, members] : bySection(options)) {
         page += "\n";
         if (!section.empty()) page += "[" + section + "]\n";

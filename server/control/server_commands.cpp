@@ -184,6 +184,10 @@ void addChanges(CommandResult& result, const ConfigChanges& changes) {
     for (const auto& host : changes.hostsRemoved) {
         result.row({"host.\"" + host + "\"", "", "removed", "at reload"});
     }
+    for (const auto& component : changes.componentsAdded)
+        result.row({"component.\"" + component + "\"", "", "added", "at reload"});
+    for (const auto& component : changes.componentsRemoved)
+        result.row({"component.\"" + component + "\"", "", "removed", "at reload"});
 }
 
 CommandResult checkConfig(CommandCall& call, const ServerControls& controls) {
@@ -231,7 +235,7 @@ CommandResult showConfig(CommandCall& call, const ServerControls& controls) {
         const std::string key{option.key()};
         const auto value =
             withoutCredentials(key, entry ? tomlText(entry->value) : option.fallbackToml());
-        result.row({host.empty() ? key : "host.\"" + host + "\"." + key, value,
+        result.row({keyOf(host, key), value,
                     entry ? Cell{placeText(*entry)} : Cell{"default"}});
     };
     for (const auto& option : options) {

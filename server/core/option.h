@@ -43,8 +43,10 @@ std::optional<Duration> parseDuration(std::string_view text);
 
 // When a changed value takes effect.
 enum class Takes { AtReload, AtRestart };
-// Whether a virtual host may have its own value.
-enum class Scope { Host, Server };
+// Who may have a value of its own: a virtual host, nobody, or a component (below
+// `[component."irc.example.org"]`, without the section's name: `[component] output_bytes_max` is
+// for all of them).
+enum class Scope { Host, Server, Component };
 
 template <typename T>
 struct Range {

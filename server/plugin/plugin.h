@@ -37,7 +37,8 @@ struct Migration;
 struct Specification {
     std::string_view document;
     std::string_view version = {};
-    // The file that shows it, when it is not tests/plugins/<plugin>_test.cpp.
+    // The file that shows it, when it is not tests/plugins/<plugin>_test.cpp, and after ": " the test
+    // in it, when that is not the first.
     std::string_view test = {};
 };
 

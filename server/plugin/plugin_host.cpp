@@ -90,6 +90,8 @@ ServedDomain& PluginContext::serve(std::string_view domain) {
     };
     if (!jid || !jid->isDomain()) return refuse("it is no valid domain");
     if (server_.isLocal(jid->text())) return refuse("it is a virtual host");
+    for (const Elsewhere* elsewhere : server_.elsewhere())
+        if (elsewhere->owns(jid->text())) return refuse("it is a component's");
     for (const ServedDomain& other : services_.domains)
         if (other.domain == jid->text()) return refuse("another plugin serves it");
     ServedDomain& served = services_.domains.emplace_back();

@@ -154,6 +154,14 @@ struct ReachEvent : Event {
     ReachEvent(Account& a, const Jid& t) : account{a}, to{t} {}
 };
 
+// A contact of the roster has changed, or is gone: the clients that have asked for the roster are
+// told. `push` has no addresses yet.
+struct RosterPushEvent : Event {
+    Account& account;
+    const StanzaPtr& push;
+    RosterPushEvent(Account& a, const StanzaPtr& p) : account{a}, push{p} {}
+};
+
 // A client has blocked an address (XEP-0191): that is stored and in force. `item` is what the client
 // has said of it, with whatever goes along.
 struct BlockedEvent : Event {
@@ -171,6 +179,17 @@ struct HostEvent : Event {
     const Hold& hold;
     HostEvent(Host& h, Shard& s, const StanzaPtr& p, const Hold& o)
         : host{h}, shard{s}, stanza{p}, hold{o} {}
+};
+
+// An instance of a component (XEP-0114) has connected. For every host. `send` writes to this
+// instance alone.
+struct ComponentEvent : Event {
+    Host& host;
+    Shard& shard;
+    const std::string& domain;
+    const std::function<void(StanzaPtr)>& send;
+    ComponentEvent(Host& h, Shard& s, const std::string& d, const std::function<void(StanzaPtr)>& w)
+        : host{h}, shard{s}, domain{d}, send{w} {}
 };
 
 // Somebody asks for the form of registration (XEP-0077), or sends it in: then `account` is what he

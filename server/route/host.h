@@ -74,6 +74,8 @@ struct Services {
     Hook<BlockedEvent> blocked;
     Hook<HostEvent> toHost;
     Hook<RegistrationEvent> registering;
+    Hook<ComponentEvent> componentConnected;
+    Hook<RosterPushEvent> rosterPushed;
     std::vector<AccountReader> accountReaders;
     // While a client logs in; see route/login.h.
     Hook<LoginFeaturesEvent> loginFeatures;

@@ -2,6 +2,7 @@
 
 #include "core/namespaces.h"
 #include "route/account.h"
+#include "route/host.h"
 #include "route/session.h"
 #include "route/shared_contacts.h"
 
@@ -64,13 +65,18 @@ void Account::pushRoster(const Jid& jid) {
     const bool isListed = now && now->listed;
     const Contact& contact = isListed ? *now : gone;
     StanzaPtr push;
-    for (const auto& session : sessions_) {
-        if (!session->isInterested()) continue;
+    const auto made = [&]() -> const StanzaPtr& {
         if (!push)
             push = rosterPush(*this, contact, isListed ? ItemForm::Full : ItemForm::Removed,
                               roster_.version());
-        session->deliver(Stanza::readdressed(push, session->jid()));
-    }
+        return push;
+    };
+    for (const auto& session : sessions_)
+        if (session->isInterested()) session->deliver(Stanza::readdressed(made(), session->jid()));
+    const auto& hook = host_.services().rosterPushed;
+    if (hook.empty()) return;
+    RosterPushEvent event{*this, made()};
+    hook.run(event);
 }
 
 }  // namespace epode

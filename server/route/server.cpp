@@ -74,7 +74,8 @@ void Server::routeBeyondHosts(StanzaPtr stanza, Hold hold) {
         give(shard, std::move(stanza), std::move(hold));
         return;
     }
-    if (elsewhere_ && elsewhere_->route(stanza, hold, here)) return;
+    for (Elsewhere* elsewhere : elsewhere_)
+        if (elsewhere->route(stanza, hold, here)) return;
     here.refuse(*stanza, {Condition::RemoteServerNotFound,
                           "No server was found for the domain " + std::string{to.domain()} + "."});
 }

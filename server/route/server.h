@@ -23,13 +23,19 @@ class WorkerPool;
 class Stores;
 struct SavedSession;
 
-// Where stanzas for other domains go: federation, components. None of them here yet means
-// remote-server-not-found.
+// Where stanzas for domains go that neither a host nor a plugin of one serves: components, federation.
+// What none of them takes is refused with remote-server-not-found.
 class Elsewhere {
 public:
     virtual ~Elsewhere() = default;
-    // True when it has taken the stanza. From any shard.
+    // True when it has taken the stanza. On the thread of `from`.
     virtual bool route(const StanzaPtr& stanza, const Hold& hold, Shard& from) = 0;
+    // Whether the domain is taken, so that no plugin may serve it. From any thread.
+    virtual bool owns(std::string_view) const { return false; }
+    // The domains of components that are connected. From any thread.
+    virtual std::vector<std::string> domains() const { return {}; }
+    // What a host lists among its items. On the thread of `shard`.
+    virtual std::vector<DiscoItem> itemsOf(std::string_view, Shard&) const { return {}; }
 };
 
 class Server {
@@ -64,7 +70,9 @@ public:
     // The commands that operators have; null where there are none (some tests). Before the first stanza.
     Commands* commands() const { return commands_; }
     void setCommands(Commands* commands) { commands_ = commands; }
-    void setElsewhere(Elsewhere* elsewhere) { elsewhere_ = elsewhere; }
+    // They are asked in this order. Before the first stanza; they outlive the last.
+    void addElsewhere(Elsewhere& elsewhere) { elsewhere_.push_back(&elsewhere); }
+    const std::vector<Elsewhere*>& elsewhere() const { return elsewhere_; }
 
     // To every shard; each takes the new value in one of its turns.
     void replace(SettingsPtr settings);
@@ -98,7 +106,7 @@ private:
     std::string saltSecret_;
     SteadyTime started_;
     Commands* commands_ = nullptr;
-    Elsewhere* elsewhere_ = nullptr;
+    std::vector<Elsewhere*> elsewhere_;
     std::atomic<bool> stopping_ = false;
 };
 

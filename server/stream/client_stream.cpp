@@ -25,12 +25,6 @@ Counter streamErrors{"epode_client_stream_errors_total", "Client streams that we
 // What may wait while one step of the negotiation is in progress; clients have no reason to send more.
 constexpr std::size_t inputWhileBusyMax = 64 * 1024;
 
-// How often a stream that sends messages looks whether the database has caught up, and for how long it
-// waits: much less than a client waits for an answer. After that messages are taken as they come, and
-// refused when there is no room for them.
-constexpr auto pressureCheck = std::chrono::milliseconds{20};
-constexpr auto pressurePatience = std::chrono::seconds{2};
-
 Counter streamsHeldBack{"epode_client_reads_held_back_total",
                         "Times a client's stream was not read because the database had too much to do"};
 
@@ -61,8 +55,7 @@ ClientStream::ClientStream(ClientStreams& streams, std::unique_ptr<Transport> tr
       xml_{streams.shard().parsers(), streams.limits({}).beforeLogin},
       login_{std::make_shared<ClientLogin>(*this)},
       lastInput_{streams.shard().executor().now()},
-      allowance_{streams.limits({}).bytesBurst},
-      allowanceAt_{lastInput_} {
+      allowance_{streams.limits({}).bytesBurst, lastInput_} {
     transport_->setUser(*this);
 }
 
@@ -81,7 +74,7 @@ void ClientStream::onData(std::string_view bytes) {
     lastInput_ = shard().executor().now();
     pinged_ = {};
     if (phase_ == Phase::Over) return;
-    if (!isWithinRate(bytes.size())) transport_->pauseReading();
+    slowDown(bytes.size());
     if (busy_) {
         if (input_.size() + bytes.size() > inputWhileBusyMax) {
             end({.condition = StreamCondition::PolicyViolation,
@@ -118,53 +111,32 @@ void ClientStream::proceed() {
     if (!waiting.empty()) process(waiting);
 }
 
-bool ClientStream::isWithinRate(std::size_t bytes) {
+void ClientStream::slowDown(std::size_t bytes) {
     const ClientLimits& limits = streams_->limits(host_ ? host_->domain() : std::string_view{});
-    if (limits.bytesPerSecond <= 0) return true;
-    const double elapsed = std::chrono::duration<double>(lastInput_ - allowanceAt_).count();
-    allowance_ = std::min(limits.bytesBurst, allowance_ + elapsed * limits.bytesPerSecond);
-    allowanceAt_ = lastInput_;
-    allowance_ -= double(bytes);
-    if (allowance_ >= 0) return true;
-    const auto wait = std::chrono::duration<double>(-allowance_ / limits.bytesPerSecond);
-    rateTimer_ = shard().executor().after(std::chrono::duration_cast<Duration>(wait),
-                                          [this] {
-                                              rateTimer_ = {};
-                                              resumeReading();
-                                          });
-    return false;
+    const Duration wait = allowance_.take(bytes, limits.bytesPerSecond, limits.bytesBurst, lastInput_);
+    if (wait == Duration::zero()) return;
+    transport_->pauseReading();
+    rateTimer_ = shard().executor().after(wait, [this] {
+        rateTimer_ = {};
+        resumeReading();
+    });
 }
 
 // ---- back-pressure
 
-// Of messages alone: what else clients send is little, and acknowledgements are a relief.
-bool ClientStream::hasToWaitForStore() {
-    if (!shard().server().database().isPressed()) {
-        waitedEnough_ = false;
-        return false;
-    }
-    return !waitedEnough_;
-}
-
 // What was read and not looked at stays in `input_`.
-void ClientStream::lookAtStoreAgain(SteadyTime until) {
-    if (!busy_) streamsHeldBack.add();
+void ClientStream::waitForStore() {
+    streamsHeldBack.add();
     hold();
     transport_->pauseReading();
-    pressureTimer_ = shard().executor().after(pressureCheck, [this, until] {
-        pressureTimer_ = {};
-        waitedEnough_ = shard().executor().now() >= until;
-        if (hasToWaitForStore()) {
-            lookAtStoreAgain(until);
-            return;
-        }
+    pressure_.wait(shard().executor(), shard().server().database(), [this] {
         resumeReading();
         proceed();
     });
 }
 
 void ClientStream::resumeReading() {
-    if (!rateTimer_ && !pressureTimer_) transport_->resumeReading();
+    if (!rateTimer_ && !pressure_.isWaiting()) transport_->resumeReading();
 }
 
 void ClientStream::onSecured() {
@@ -308,8 +280,9 @@ void ClientStream::receiveStanza(Document element, std::string_view inner) {
         case Stanza::Problem::BadFrom: {  // replaced anyway
             const bool isMessage = stanza->kind() == StanzaKind::Message;
             session_->receive(std::move(stanza));
-            if (isMessage && phase_ == Phase::Session && hasToWaitForStore())
-                lookAtStoreAgain(shard().executor().now() + pressurePatience);
+            // Messages alone: what else clients send is little, and acknowledgements are a relief.
+            if (isMessage && phase_ == Phase::Session && pressure_.holdsBack(shard().server().database()))
+                waitForStore();
             return;
         }
         case Stanza::Problem::BadTo:
@@ -371,7 +344,7 @@ void ClientStream::end(const StreamError& error) {
 void ClientStream::stopReading() {
     hold();
     rateTimer_ = {};
-    pressureTimer_ = {};
+    pressure_.cancel();
     transport_->pauseReading();
 }
 
@@ -396,7 +369,7 @@ void ClientStream::onClosed(std::string_view reason) {
 void ClientStream::detach(bool cleanly) {
     phase_ = Phase::Over;
     rateTimer_ = {};
-    pressureTimer_ = {};
+    pressure_.cancel();
     input_ = {};
     // Nothing that the negotiation has waited for concerns this stream any more.
     if (login_) login_->leave();

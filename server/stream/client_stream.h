@@ -7,6 +7,8 @@
 #include "net/transport.h"
 #include "route/outlet.h"
 #include "route/stream_facts.h"
+#include "stream/byte_allowance.h"
+#include "stream/store_pressure.h"
 
 #include <cstdint>
 #include <memory>
@@ -80,9 +82,8 @@ private:
     void moveTo(Shard& home, UniqueFunction<void()> then);
     void closeByPeer();
     void over(std::string_view reason, bool cleanly);
-    bool isWithinRate(std::size_t bytes);
-    bool hasToWaitForStore();
-    void lookAtStoreAgain(SteadyTime until);
+    void slowDown(std::size_t bytes);
+    void waitForStore();
     void resumeReading();
     void detach(bool cleanly);
 
@@ -121,17 +122,15 @@ private:
     std::string input_;                   // what came while `busy_`
     SteadyTime lastInput_;
     SteadyTime pinged_{};
-    double allowance_ = 0;  // bytes that may come at once
-    SteadyTime allowanceAt_;
-    Timer rateTimer_;      // while it reads nothing because it came too fast
-    Timer pressureTimer_;  // while it reads nothing because the database has too much to do
+    ByteAllowance allowance_;
+    Timer rateTimer_;  // while it reads nothing because it came too fast
+    StorePressure pressure_;
     Phase phase_ = Phase::Header;
     bool secure_ = false;
     bool busy_ = false;
     bool headerSent_ = false;
     bool dropInput_ = false;  // the rest of this read came before TLS
     bool moving_ = false;     // between two shards
-    bool waitedEnough_ = false;  // for a database that does not get better
 };
 
 }  // namespace epode

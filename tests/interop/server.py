@@ -9,6 +9,8 @@ The command finds in its environment:
   EPODE_TEST_ACCOUNTS   romeo:password,juliet:password
   EPODE_TEST_DATA       the server's data folder
   EPODE_TEST_FOLDER     a folder of its own, removed afterwards
+  EPODE_TEST_COMPONENT_PORT, EPODE_TEST_COMPONENT_SECRET   for the components echo.<domain> and irc.<domain>
+  EPODE_TEST_CONTROL    epodectl with the server's socket, as one line for a shell (Epode only)
   EPODE_TEST_TURN_PORT, EPODE_TEST_TURN_SECRET   of a TURN server that clients are told of; a test starts it
 The server is Epode ($EPODE_SERVER, default build/bin/epoded), or with EPODE_TEST_SERVER=prosody
 Debian's Prosody, which shows that a test is fair. With EPODE_TEST_HOST, EPODE_TEST_PORT and the others
@@ -18,6 +20,7 @@ The exit status is the command's (77: skipped). When it fails, the end of the se
 """
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -87,15 +90,18 @@ class Server:
 
     def __init__(self, folder):
         self.folder = folder
-        self.port, self.tls_port, self.turn_port, self.proxy_port = free_ports(4)
+        self.port, self.tls_port, self.turn_port, self.proxy_port, self.component_port = free_ports(5)
         self.turn_secret = secrets.token_hex(16)
+        self.component_secret = secrets.token_hex(16)
+        self.control_command = ""
         self.data = os.path.join(folder, "data")
         os.mkdir(self.data)
         self.log = os.path.join(folder, "server.log")
         self.values = {"DATA": self.data, "PORT": self.port, "TLS_PORT": self.tls_port, "DOMAIN": DOMAIN,
                        "CERTIFICATE": os.path.join(folder, "server.pem"), "KEY": os.path.join(folder, "server.key"),
                        "TURN_PORT": self.turn_port, "TURN_SECRET": self.turn_secret,
-                       "PROXY_PORT": self.proxy_port}
+                       "PROXY_PORT": self.proxy_port, "COMPONENT_PORT": self.component_port,
+                       "COMPONENT_SECRET": self.component_secret}
         self.process = None
 
     def spawn(self, command):
@@ -147,6 +153,7 @@ class Epode(Server):
             fail(f"there is no server at {self.binary}; build it, or set EPODE_SERVER or EPODE_TEST_SERVER=prosody")
         config = os.path.join(self.folder, "epode.toml")
         fill("epode.toml.in", config, self.values)
+        self.control_command = shlex.join([self.control, "--socket", os.path.join(self.data, "control.sock")])
         self.spawn([self.binary, "--config", config, "--data", self.data])
 
     # The door for commands opens after those for clients.
@@ -269,6 +276,8 @@ def main():
                 EPODE_TEST_PORT=str(server.port), EPODE_TEST_TLS_PORT=str(server.tls_port), EPODE_TEST_DOMAIN=DOMAIN,
                 EPODE_TEST_CA=os.path.join(folder, "ca.pem"), EPODE_TEST_FOLDER=work, EPODE_TEST_DATA=server.data,
                 EPODE_TEST_TURN_PORT=str(server.turn_port), EPODE_TEST_TURN_SECRET=server.turn_secret,
+                EPODE_TEST_COMPONENT_PORT=str(server.component_port),
+                EPODE_TEST_COMPONENT_SECRET=server.component_secret, EPODE_TEST_CONTROL=server.control_command,
                 EPODE_TEST_ACCOUNTS=",".join(f"{name}:{password}" for name, password in passwords.items())))
         finally:
             wrong = server.stop()

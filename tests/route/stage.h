@@ -88,7 +88,7 @@ public:
     void otherServerGetsNothing() {
         CHECK((sentElsewhere_.empty() ? "" : sentElsewhere_.front()) == "");
     }
-    void hasNoOtherServers() { server_.server().setElsewhere(nullptr); }
+    void hasNoOtherServers() { hasOtherServers_ = false; }
 
     // Adds hooks to those of the plugins.
     template <typename Add>
@@ -116,15 +116,16 @@ public:
 
 private:
     bool route(const StanzaPtr& stanza, const Hold&, Shard&) override {
-        sentElsewhere_.push_back(stanza->toXml());
-        return true;
+        if (hasOtherServers_) sentElsewhere_.push_back(stanza->toXml());
+        return hasOtherServers_;
     }
-    void connectOtherServer() { server_.server().setElsewhere(this); }
+    void connectOtherServer() { server_.server().addElsewhere(*this); }
     void runSql(std::vector<std::string> statements);
 
     TestServer server_;
     std::vector<std::unique_ptr<Actor>> actors_;
     std::deque<std::string> sentElsewhere_;
+    bool hasOtherServers_ = true;
 };
 
 inline Session* Actor::session() { return stage_.find(client_.jid()); }

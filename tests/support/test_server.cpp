@@ -12,6 +12,8 @@
 #include "store/stores.h"
 #include "stream/client_options.h"
 #include "stream/client_stream.h"
+#include "stream/component_options.h"
+#include "stream/component_streams.h"
 
 #include <stdexcept>
 
@@ -21,15 +23,15 @@ namespace {
 
 OptionList allOptions(const PluginHost& plugins) {
     OptionList all;
-    for (const auto& some : {sessionOptions(), presenceOptions(), loginOptions(), clientOptions(), pluginHostOptions(), plugins.options()})
+    for (const auto& some : {sessionOptions(), presenceOptions(), loginOptions(), clientOptions(), componentOptions(), pluginHostOptions(), plugins.options()})
         all.insert(all.end(), some.begin(), some.end());
     return all;
 }
 
-SettingsPtr readSettings(std::string_view toml, const PluginHost& plugins) {
+ConfigPtr configOf(std::string_view toml, const PluginHost& plugins) {
     const auto result = readConfig(toml, "test.toml", allOptions(plugins));
     if (!result.ok()) throw std::runtime_error{result.report()};
-    return result.config->settings;
+    return result.config;
 }
 
 }  // namespace
@@ -44,6 +46,19 @@ TestClient::TestClient(TestServer& server, SimLinkSettings settings, bool direct
     transport_->setUser(*this);
     server.run();
     if (directTls) static_cast<SimTransport&>(*transport_).startTls("capulet.example");
+    server.run();
+}
+
+TestClient::TestClient(TestServer& server, const SimLinkSettings& settings, unsigned componentShard)
+    : server_{server}, xml_{pool_, XmlLimits{.elementBytesMax = 1 << 24, .nodesMax = 1 << 20, .parserBytesMax = 1 << 26}} {
+    auto& executor = *server.executors_[componentShard];
+    auto connection = SimTransport::connect(*server.clientExecutor_, executor, settings);
+    server.links_.push_back(connection.link);
+    transport_ = std::move(connection.client);
+    link_ = connection.link;
+    transport_->setUser(*this);
+    executor.post([&streams = server.components_->streams(componentShard),
+                   moved = std::move(connection.server)]() mutable { streams.accept(std::move(moved)); });
     server.run();
 }
 
@@ -173,12 +188,23 @@ void TestClient::cut() {
 
 TestServer::TestServer(std::string_view toml, unsigned shards, std::uint64_t seed)
     : simulation_{seed}, clientExecutor_{&simulation_.addExecutor()}, shards_{shards} {
-    settings_ = readSettings(toml, plugins_);
+    configure(toml);
     database_.migrate(plugins_.migrations());
     boot();
 }
 
-void TestServer::configure(std::string_view toml) { settings_ = readSettings(toml, plugins_); }
+void TestServer::configure(std::string_view toml) {
+    const auto config = configOf(toml, plugins_);
+    settings_ = config->settings;
+    componentDomains_ = config->components;
+}
+
+void TestServer::reload(std::string_view toml) {
+    configure(toml);
+    server_->replace(settings_);
+    components_->configure(*settings_, componentDomains_);
+    rewire();
+}
 
 TestServer::~TestServer() {
     // Who waits for a slow disk (work by the clock, maybe) would never hear of it.
@@ -189,6 +215,7 @@ TestServer::~TestServer() {
     clients_.clear();
     for (auto* executor : executors_) executor->stop();
     streams_.clear();
+    components_.reset();
     server_.reset();
 }
 
@@ -202,6 +229,9 @@ void TestServer::boot() {
     server_ = std::make_unique<Server>(database_, workers_, settings_,
                                        std::vector<std::string>{"capulet.example", "montague.example"}, executors);
     server_->setSaltSecret("not so secret");
+    components_ = std::make_unique<Components>(*server_);
+    components_->configure(*settings_, componentDomains_);
+    server_->addElsewhere(*components_);
     plugins_.wire(*server_, *settings_);
     for (unsigned i = 0; i < shards_; ++i)
         streams_.push_back(std::make_unique<ClientStreams>(server_->shard(i), streams_, &tls_));
@@ -247,6 +277,10 @@ TestClient& TestServer::connect(SimLinkSettings settings, bool directTls) {
     return *clients_.emplace_back(std::make_unique<TestClient>(*this, settings, directTls));
 }
 
+TestClient& TestServer::connectComponent(unsigned shard, const SimLinkSettings& settings) {
+    return *clients_.emplace_back(std::make_unique<TestClient>(*this, settings, shard));
+}
+
 TestClient& TestServer::login(std::string_view full, bool available) {
     const Jid jid = Jid::parse(full).value();
     addAccount(jid.bareText());
@@ -264,8 +298,13 @@ void TestServer::rewire() {
 }
 
 void TestServer::restart(Duration downFor) {
+    bool closed = false;
     bool stopped = false;
     isDown_ = true;
+    components_->closeAll([&closed] { closed = true; });
+    run();
+    for (int i = 0; i < 20 && !closed; ++i) advance(std::chrono::milliseconds{100});
+    if (!closed) throw std::logic_error{"the streams of components did not end"};
     server_->shutdown([&stopped] { stopped = true; });
     run();
     // It waits for what is not stored yet, though not for ever.
@@ -290,6 +329,7 @@ void TestServer::crash(Duration downFor) {
     setLogLevel("route", level);
     for (auto* executor : executors_) executor->stop();
     streams_.clear();
+    components_.reset();
     server_.reset();
     if (downFor.count() > 0) advance(downFor);
     database_.open();

@@ -14,6 +14,7 @@
 #include "route/server.h"
 #include "store/database.h"
 #include "stream/client_streams.h"
+#include "stream/components.h"
 #include "tests/support/test_database.h"
 
 #include <deque>
@@ -30,6 +31,8 @@ class TestServer;
 class TestClient : public TransportUser {
 public:
     TestClient(TestServer& server, SimLinkSettings settings, bool directTls);
+    // A component's connection to a shard: it sends its header and handshake itself.
+    TestClient(TestServer& server, const SimLinkSettings& settings, unsigned componentShard);
     ~TestClient() override;
 
     // Bytes, and the server's turns until nothing happens any more.
@@ -109,6 +112,8 @@ public:
     // A connection for a client of the test's own; the caller is its user. While the server is down it
     // is closed at once.
     SimTransport::Connection open(const SimLinkSettings& settings, bool directTls);
+    // The same for a component (XEP-0114), on the shard given.
+    TestClient& connectComponent(unsigned shard = 0, const SimLinkSettings& settings = {});
     // Connected, logged in, bound; `available` as well unless it is told not to.
     TestClient& login(std::string_view full, bool available = true);
 
@@ -132,6 +137,9 @@ public:
     void rewire();
     // Another configuration file, for the next start.
     void configure(std::string_view toml);
+    // The same now, as by a reload.
+    void reload(std::string_view toml);
+    Components& components() { return *components_; }
     // An orderly stop and start, or a crash: connections end, the database stays.
     void restart(Duration downFor = {});
     void crash(Duration downFor = {});
@@ -147,11 +155,13 @@ private:
     std::vector<std::weak_ptr<SimLink>> links_;
     unsigned shards_;
     SettingsPtr settings_;
+    std::vector<std::string> componentDomains_;
     TestDatabase database_;
     WorkerPool workers_{0};
     TlsServerContext tls_;
     PluginHost plugins_{""};
     std::unique_ptr<Server> server_;
+    std::unique_ptr<Components> components_;
     std::vector<std::unique_ptr<ClientStreams>> streams_;
     std::vector<std::unique_ptr<TestClient>> clients_;
     bool isDown_ = false;

@@ -1,0 +1,25 @@
+// What a request and its answer have in common: who asked whom, and the id.
+#pragma once
+
+#include "core/stanza.h"
+
+#include <string>
+#include <string_view>
+
+namespace epode {
+
+inline std::string requestKey(const Jid& asking, const Jid& asked, std::string_view id) {
+    std::string key;
+    key.reserve(asking.text().size() + asked.text().size() + id.size() + 2);
+    // No address has a line break.
+    key.append(asking.text()).append("\n").append(asked.text()).append("\n").append(id);
+    return key;
+}
+inline std::string keyOfRequest(const Stanza& request) {
+    return requestKey(request.from(), request.to(), request.id());
+}
+inline std::string keyOfAnswer(const Stanza& answer) {
+    return requestKey(answer.to(), answer.from(), answer.id());
+}
+
+}  // namespace epode
