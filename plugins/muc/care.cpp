@@ -18,6 +18,10 @@ namespace {
 constexpr Duration idleAfter = std::chrono::minutes{5};
 constexpr Duration firstLook = std::chrono::seconds{3};
 constexpr Duration lookEvery = std::chrono::minutes{1};
+constexpr int looksMax = 2;
+// Rooms with occupants are read again in small portions, so that others are read meanwhile.
+constexpr std::size_t recalledAtOnce = 50;
+constexpr Duration recallEvery = std::chrono::milliseconds{50};
 
 struct Missing {
     Jid room;
@@ -29,29 +33,41 @@ struct Missing {
 Task<Duration> Service::care() {
     Host* host = server_.here().host(host_);
     if (!host) co_return lookEvery;
-    if (!hasRecalled_) {
-        hasRecalled_ = true;
+    if (!recalling_) {
         std::string domain = domain_;
-        const auto names = co_await store_.inhabited(std::move(domain));
-        for (const std::string& name : names) {
-            const auto address = Jid::make(name, domain_);
+        auto names = co_await store_.inhabited(std::move(domain));
+        recalling_ = std::move(names);
+    }
+    if (!recalling_->empty()) {
+        for (std::size_t i = 0; i < recalledAtOnce && !recalling_->empty(); ++i) {
+            const auto address = Jid::make(recalling_->back(), domain_);
+            recalling_->pop_back();
             if (!address) continue;
             Shard& shard = server_.shardOf(address->text());
             shard.executor().post(
                 [this, &shard, address = *address, keep = host->sharedServices()] {
-                    Host* own = shard.host(host_);
-                    if (!own || own->sharedServices() != keep) return;
                     rooms(shard).with(
                         address, [this, &shard](Jid jid) { return load(shard, std::move(jid)); },
                         keep, [](const RoomPtr&) {}, [] {});
                 });
         }
-        co_return firstLook;
+        co_return recalling_->empty() ? firstLook : recallEvery;
     }
+    // Later, whoever goes says so, or his server does.
+    if (looks_ == looksMax) {
+        std::function<char(Shard&)> forget = [this](Shard& shard) {
+            rooms(shard).forgetIdle(shard.executor().now() - idleAfter);
+            return '\0';
+        };
+        auto forgetting = everyShard<char>(server_, std::move(forget));
+        const auto forgotten = co_await forgetting;
+        (void)forgotten;
+        co_return lookEvery;
+    }
+    ++looks_;
     // Local clients that are in a room, and whose session does not exist any more.
     std::function<std::vector<Missing>(Shard&)> look = [this](Shard& shard) {
         std::vector<Missing> people;
-        rooms(shard).forgetIdle(shard.executor().now() - idleAfter);
         rooms(shard).each([&](const RoomPtr& room) {
             for (const auto& occupant : room->occupants())
                 for (const Place& place : occupant->places)

@@ -36,7 +36,7 @@ std::string delayXml(const Room& room, WallTime at) {
 
 }  // namespace
 
-void Service::sendHistory(const At& at, const Room& room, const Jid& to, const Element* wanted) {
+void Service::sendHistory(const At& at, Room& room, const Jid& to, const Element* wanted) {
     std::size_t most = std::min(std::size_t(std::max<std::int64_t>(room.config.historyMax, 0)),
                                 limits_.historyMax);
     std::int64_t characters = INT64_MAX;
@@ -60,12 +60,14 @@ void Service::sendHistory(const At& at, const Room& room, const Jid& to, const E
         --most;
     }
     for (; first != room.history.end(); ++first) {
-        auto copy = first->message->copy();
-        copy->setTo(to);
-        std::string inner;
-        writeInnerXml(inner, first->message->root());
-        copy->setInner(inner + delayXml(room, first->id.stamp()));
-        server_.route(copy);
+        if (!first->delayed) {
+            auto copy = first->message->copy();
+            std::string inner;
+            writeInnerXml(inner, first->message->root());
+            copy->setInner(inner + delayXml(room, first->id.stamp()));
+            first->delayed = std::move(copy);
+        }
+        send(first->delayed, to);
     }
 }
 

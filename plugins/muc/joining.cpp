@@ -4,6 +4,7 @@
 #include "errors.h"
 #include "names.h"
 
+#include "core/confusable.h"
 #include "core/log.h"
 #include "core/metric.h"
 #include "core/random.h"

@@ -91,6 +91,7 @@ const PluginInfo pluginInfo{
     .name = "muc",
     .summary = "Rooms: chat of many people, with history, roles and moderation",
     .implements = {{"XEP-0045", "1.35.5", "tests/plugins/muc_entering_test.cpp"},
+                   {"XEP-0313", "1.1.3", "tests/plugins/muc_archive_test.cpp"},
                    {"XEP-0410", "1.1.0", "tests/plugins/muc_features_test.cpp"},
                    {"XEP-0421", "1.0.1", "tests/plugins/muc_features_test.cpp"},
                    {"XEP-0425", "0.3.0", "tests/plugins/muc_archive_test.cpp"},

@@ -3,7 +3,6 @@
 #include "core/digest.h"
 #include "core/precis.h"
 
-#include <unicode/uspoof.h>
 #include <algorithm>
 
 namespace epode::muc {
@@ -148,19 +147,6 @@ std::optional<Nick> readNick(std::string_view text, std::size_t bytesMax) {
     auto key = precis::nicknameKey(text);
     if (!shown || !key || shown->size() > bytesMax) return std::nullopt;
     return Nick{std::move(*shown), std::move(*key)};
-}
-
-bool looksAlike(std::string_view a, std::string_view b) {
-    static USpoofChecker* const checker = [] {
-        UErrorCode status = U_ZERO_ERROR;
-        USpoofChecker* made = uspoof_open(&status);
-        return U_SUCCESS(status) ? made : nullptr;
-    }();
-    if (!checker) return false;
-    UErrorCode status = U_ZERO_ERROR;
-    const auto found = uspoof_areConfusableUTF8(checker, a.data(), int32_t(a.size()), b.data(),
-                                                int32_t(b.size()), &status);
-    return U_SUCCESS(status) && found != 0;
 }
 
 }  // namespace epode::muc

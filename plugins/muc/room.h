@@ -69,7 +69,8 @@ struct Remembered {
     Uuid id;            // of the archive; its stamp is when it was said
     StanzaPtr message;  // as it went to everybody
     std::size_t characters;
-    std::string author;  // occupant id
+    std::string author;   // occupant id
+    StanzaPtr delayed{};  // as it goes to those who come later; made when it is needed
 };
 
 class Room {
@@ -166,8 +167,5 @@ struct Nick {
     std::string key;
 };
 std::optional<Nick> readNick(std::string_view text, std::size_t bytesMax);
-
-// Whether two nicknames look alike to people (UTS 39).
-bool looksAlike(std::string_view a, std::string_view b);
 
 }  // namespace epode::muc

@@ -192,7 +192,7 @@ private:
     Task<bool> entomb(RoomPtr room, Retraction retraction);
 
     // ---- history (history.cpp)
-    void sendHistory(const At& at, const Room& room, const Jid& to, const Element* wanted);
+    void sendHistory(const At& at, Room& room, const Jid& to, const Element* wanted);
     void sendSubject(const At& at, const Room& room, const Jid& to);
     Task<void> recall(RoomPtr room);
 
@@ -245,7 +245,10 @@ private:
     const Limits limits_;
     Store store_;
     std::vector<std::unique_ptr<Rooms>> rooms_;
-    bool hasRecalled_ = false;
+    // After a start, on the first shard: rooms to read again, and how often was looked who is
+    // missing.
+    std::optional<std::vector<std::string>> recalling_;
+    int looks_ = 0;
 };
 
 // While it lives, what comes to the room waits: its occupants are being told something, and what

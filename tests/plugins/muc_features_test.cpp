@@ -243,6 +243,23 @@ TEST_CASE("after a crash nobody is in a room who is not there") {
     CHECK(hears(juliet).front().starts_with("+juliet owner/moderator"));
 }
 
+TEST_CASE("a room that nobody is in leaves memory, and is there again when somebody asks") {
+    Coven verona{{{"persistentroom", "1"}, {"roomname", "A Dark Cave"}}};
+    verona.says(verona.juliet, "said");
+    verona.juliet.send("<presence type='unavailable' to='" + coven + "/juliet'/>");
+    verona.server.advance(std::chrono::minutes{20});
+    // What is in the database now is what is seen.
+    auto rename = [](SqlConnection& connection) {
+        return connection.run("UPDATE muc_room SET config = 'muc#roomconfig_roomname Changed'");
+    };
+    CHECK(verona.server.wait(verona.server.database().write(rename)) == 1);
+    auto& romeo = verona.server.login("romeo@montague.example/later");
+    CHECK(romeo.ask("get", info, coven).find("Changed") != std::string::npos);
+    const auto all = verona.joins(romeo, "romeo");
+    REQUIRE(all.size() == 3);
+    CHECK(all[1] == "juliet: said delayed");
+}
+
 TEST_CASE("rooms go on when plugins are made anew") {
     Coven verona;
     verona.everybodyIn();

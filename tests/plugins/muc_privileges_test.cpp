@@ -1,4 +1,5 @@
 // The tables of XEP-0045, 5: who enters as what, who may change whom.
+#include "core/confusable.h"
 #include "plugins/muc/config.h"
 #include "plugins/muc/privileges.h"
 #include "plugins/muc/room.h"
