@@ -1,12 +1,11 @@
 // Message Archive Management (XEP-0313) with preferences (XEP-0441): the account's log, as its
 // owner reads it page by page.
-#include "archive_request.h"
 #include "core/metric.h"
 #include "core/namespaces.h"
-#include "core/rsm.h"
-#include "core/time_format.h"
 #include "plugin/plugin.h"
 #include "route/account.h"
+#include "route/archive_answer.h"
+#include "route/archive_request.h"
 #include "route/server.h"
 #include "route/session.h"
 #include "store/stores.h"
@@ -202,47 +201,23 @@ private:
         if (!session) co_return Reply::none();
         sendPage(*session, page, request);
         noteFetched(*iq.account(), page, request);
-        co_return Reply{fin(page)};
+        co_return Reply{mam::fin(page)};
     }
 
     // The result goes along as text: what is stored is not parsed to be sent.
     static void sendPage(Session& session, const ArchivePage& page, const mam::Request& request) {
         const Jid own = session.jid().bare();
-        std::string head{"<result xmlns='urn:xmpp:mam:2'"};
-        if (request.queryId) {
-            head.append(" queryid='");
-            escapeAttribute(head, *request.queryId);
-            head.append("'");
-        }
-        head.append(" id='");
+        const std::string head = mam::resultHead(request.queryId);
         std::string result;
         const auto send = [&](const ArchiveEntry& entry) {
-            result.assign(head);
-            entry.id.appendTo(result);
-            result.append(
-                "'><forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='");
-            appendDateTime(result, entry.stamp());
-            result.append("'/>").append(entry.stanza).append("</forwarded></result>");
+            result.clear();
+            mam::appendResult(result, head, entry, entry.stanza);
             session.deliver(Stanza::message(StanzaType::Normal, own, session.jid()), result);
         };
         if (request.isFlipped)
             std::for_each(page.entries.rbegin(), page.entries.rend(), send);
         else
             std::for_each(page.entries.begin(), page.entries.end(), send);
-    }
-
-    static Document fin(const ArchivePage& page) {
-        Document fin{"fin", mam::ns};
-        if (page.isComplete) fin->set("complete", "true");
-        Page set;
-        if (!page.entries.empty()) {
-            set.first = page.entries.front().id.text();
-            set.last = page.entries.back().id.text();
-        }
-        if (page.count) set.count = std::uint64_t(*page.count);
-        if (page.firstIndex) set.index = std::uint64_t(*page.firstIndex);
-        addPage(*fin, set);
-        return fin;
     }
 
     // A client that has read its messages here needs no offline delivery of them. A page holds all
@@ -267,17 +242,8 @@ private:
         co_await settle(*iq.account());
         const auto found = co_await store_.metadata(account);
         Document answer{metadata.name, metadata.ns};
-        addMetadata(*answer, found);
+        mam::addMetadata(*answer, found);
         co_return Reply{std::move(answer)};
-    }
-
-    static void addMetadata(Element& answer, const std::optional<ArchiveMetadata>& range) {
-        if (!range) return;
-        const auto add = [&answer](std::string_view name, const Uuid& id) {
-            answer.add(name).set("id", id.text()).set("timestamp", formatDateTime(id.stamp()));
-        };
-        add("start", range->first);
-        add("end", range->last);
     }
 
     // Bind 2 (XEP-0386, 3.2) tells the state of the archive, and its client reads what it hasn't got
@@ -287,7 +253,7 @@ private:
         if (!account) co_return;
         co_await settle(*account);
         const auto found = co_await store_.metadata(login.id);
-        addMetadata(login.bound->add(metadata.name, metadata.ns), found);
+        mam::addMetadata(login.bound->add(metadata.name, metadata.ns), found);
         if (!found) co_return;
         login.whenBound.push_back([last = toMilliseconds(found->last.stamp())](Session& session) {
             session.account().fetched(0, last);

@@ -54,8 +54,14 @@ const std::set<Jid>& Session::directed() const {
     return directed_ ? *directed_ : nobody;
 }
 
+// Of an address with any resource: who has entered a room has shown himself to all who are in it, and
+// they ask under their own nicknames.
 bool Session::hasDirectedTo(const Jid& jid) const {
-    return directed_ && (directed_->contains(jid) || directed_->contains(jid.bare()));
+    if (!directed_) return false;
+    for (auto at = directed_->lower_bound(jid.bare());
+         at != directed_->end() && at->text().starts_with(jid.bareText()); ++at)
+        if (at->bareText() == jid.bareText()) return true;
+    return false;
 }
 
 // ---- from the client

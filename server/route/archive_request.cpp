@@ -1,4 +1,4 @@
-#include "archive_request.h"
+#include "route/archive_request.h"
 
 #include "core/data_form.h"
 #include "core/jid.h"

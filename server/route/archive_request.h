@@ -1,4 +1,5 @@
-// What a client asks of an archive (XEP-0313, 4): the form, the page, the order.
+// What a client asks of an archive (XEP-0313, 4): the form, the page, the order. For archives of
+// accounts and of rooms.
 #pragma once
 
 #include "core/stanza_error.h"

@@ -1,0 +1,290 @@
+// Roles and affiliations: lists and changes (XEP-0045, 8.2 to 8.5, 9, 10.3 to 10.8).
+#include "service.h"
+
+#include "errors.h"
+#include "names.h"
+
+#include "core/log.h"
+
+#include <algorithm>
+#include <map>
+
+namespace epode::muc {
+
+namespace {
+
+void addListed(Element& query, const Jid& jid, const Affiliated& entry) {
+    Element& item = query.add("item");
+    item.set("affiliation", toText(entry.affiliation)).set("jid", jid.text());
+    if (!entry.nick.empty() && entry.affiliation != Affiliation::Outcast)
+        item.set("nick", entry.nick);
+    if (!entry.reason.empty()) item.addWithText("reason", entry.reason);
+}
+
+}  // namespace
+
+// 9.5 and 10.5: admins read what they manage; in a room without secrets, those whom the owner has
+// chosen read who belongs to it.
+bool Service::mayReadList(const Room& room, const Jid& bare, Affiliation wanted) const {
+    const Affiliation own = room.affiliationOf(bare);
+    if (own == Affiliation::Owner) return true;
+    if (own == Affiliation::Admin)
+        return wanted <= Affiliation::Member || room.config.isNonAnonymous();
+    if (wanted == Affiliation::Outcast || !room.config.isNonAnonymous()) return false;
+    if (own >= Affiliation::Member)
+        return (room.config.memberListRoles & bitOf(Role::Participant)) != 0;
+    for (const Occupant* occupant : room.byBare(bare))
+        if (room.config.memberListRoles & bitOf(occupant->role)) return true;
+    return false;
+}
+
+Task<Reply> Service::readLists(const Iq& iq) {
+    const auto room = co_await roomOf(iq);
+    if (!room) co_return noSuchRoom();
+    const auto items = iq.payload().children();
+    const Jid bare = iq.from().bare();
+    Document query{"query", names::admin};
+    std::size_t asked = 0;
+    for (const Element& item : items) {
+        if (!item.is("item", names::admin)) continue;
+        if (++asked > 5) co_return badRequest("Ask for fewer lists at once.");
+        const auto role = item.find("role");
+        const auto affiliation = item.find("affiliation");
+        if (role.has_value() == affiliation.has_value())
+            co_return badRequest("Ask for a role or for an affiliation.");
+        if (role) {
+            const auto wanted = parseRole(*role);
+            if (!wanted || *wanted == Role::None) co_return badRequest("There is no such role.");
+            Occupant* own = room->byClient(iq.from());
+            const bool may = (own && own->role == Role::Moderator) ||
+                             room->affiliationOf(bare) >= Affiliation::Admin;
+            if (!may) co_return forbidden("Only moderators read these lists.");
+            for (const auto& occupant : room->occupants()) {
+                if (occupant->role != *wanted) continue;
+                query->add("item")
+                    .set("affiliation", toText(occupant->affiliation))
+                    .set("jid", occupant->places.front().jid.text())
+                    .set("nick", occupant->nick)
+                    .set("role", toText(occupant->role));
+            }
+            continue;
+        }
+        const auto wanted = parseAffiliation(*affiliation);
+        if (!wanted || *wanted == Affiliation::None)
+            co_return badRequest("There is no list of this affiliation.");
+        if (!mayReadList(*room, bare, *wanted)) co_return forbidden("You may not read this list.");
+        std::map<Jid, const Affiliated*> sorted;
+        for (const auto& [jid, entry] : room->affiliations())
+            if (entry.affiliation == *wanted) sorted.emplace(jid, &entry);
+        for (const auto& [jid, entry] : sorted) addListed(*query, jid, *entry);
+    }
+    if (asked == 0) co_return badRequest("Ask for a list.");
+    co_return Reply{std::move(query)};
+}
+
+// The one who has asked hears of it before the others do (8.2).
+void Service::reply(const Iq& iq) { server_.route(iq.stanza().result()); }
+
+// ---- roles
+
+void Service::changeRole(const At& at, Occupant& occupant, Role role, const Note& note,
+                         std::vector<UniqueFunction<void()>>& later) {
+    if (occupant.role == role) return;
+    if (role == Role::None) {
+        Note kicked = note;
+        kicked.codes = {307};
+        later.push_back(expel(at, occupant, std::move(kicked)));
+        return;
+    }
+    const Role before = std::exchange(occupant.role, role);
+    occupant.changed();
+    for (const Place& place : occupant.places) save(at, occupant, place);
+    later.push_back([this, at, client = occupant.places.front().jid, before, note] {
+        Occupant* changed = at.room->byClient(client);
+        if (!changed) return;
+        const Stanza* content = changed->places.front().presence.get();
+        if (isShown(*at.room, changed->role)) {
+            tellOthers(at, *changed, StanzaType::None, content, note);
+        } else if (isShown(*at.room, before)) {
+            tellOthers(at, *changed, StanzaType::Unavailable, nullptr, {});
+        }
+        tellSelf(at, *changed, StanzaType::None, content, note);
+        // A new moderator may see what he could not see before.
+        if (changed->role != Role::Moderator || before == Role::Moderator ||
+            at.room->config.isNonAnonymous())
+            return;
+        const Telling telling{*at.room};
+        for (const auto& other : at.room->occupants())
+            if (other.get() != changed && isShown(*at.room, other->role))
+                for (const Place& place : changed->places)
+                    send(shownPresence(*at.room, *other, true), place.jid);
+    });
+}
+
+// ---- affiliations
+
+Task<std::optional<StanzaError>> Service::storeAffiliations(RoomPtr room,
+                                                            std::vector<Change> changes) {
+    std::size_t most = room->affiliations().size();
+    std::vector<std::pair<Jid, Affiliated>> rows;
+    for (const Change& change : changes) {
+        if (!room->entryOf(change.person)) ++most;
+        rows.emplace_back(change.person, change.entry);
+    }
+    if (most > limits_.affiliationsMax)
+        co_return StanzaError{ErrorType::Wait, Condition::ResourceConstraint,
+                              "This room keeps as many people as it may."};
+    const std::int64_t id = room->id;
+    co_await store_.saveAffiliations(id, std::move(rows));
+    co_return std::nullopt;
+}
+
+void Service::applyAffiliation(const At& at, const Change& change, int expelCode,
+                               std::vector<UniqueFunction<void()>>& later) {
+    Room& room = *at.room;
+    room.setAffiliation(change.person, change.entry);
+    const bool isDomain = !change.person.hasLocal();
+    std::vector<Jid> clients;
+    for (const auto& occupant : room.occupants())
+        if (occupant->bare == change.person ||
+            (isDomain && occupant->bare.domain() == change.person.domain()))
+            clients.push_back(occupant->places.front().jid);
+    for (const Jid& client : clients) {
+        Occupant& occupant = *room.byClient(client);
+        const Affiliation before = occupant.affiliation;
+        const Affiliation now = room.affiliationOf(occupant.bare);
+        if (before == now) continue;
+        occupant.affiliation = now;
+        occupant.changed();
+        const bool mayStay = now != Affiliation::Outcast &&
+                             (now >= Affiliation::Member || !room.config.isMembersOnly);
+        if (!mayStay) {
+            Note note = change.note;
+            note.codes = {expelCode != 0 ? expelCode : now == Affiliation::Outcast ? 301 : 321};
+            later.push_back(expel(at, occupant, std::move(note)));
+            continue;
+        }
+        const Role role = roleAfterChange(occupant.role, before, now, room.config.kind());
+        if (role != occupant.role) {
+            changeRole(at, occupant, role, change.note, later);
+            continue;
+        }
+        later.push_back([this, at, client, note = change.note] {
+            Occupant* changed = at.room->byClient(client);
+            if (!changed) return;
+            const Stanza* content = changed->places.front().presence.get();
+            if (isShown(*at.room, changed->role))
+                tellOthers(at, *changed, StanzaType::None, content, note);
+            tellSelf(at, *changed, StanzaType::None, content, note);
+        });
+    }
+}
+
+Task<Reply> Service::changeLists(const Iq& iq) {
+    const auto room = co_await roomOf(iq);
+    if (!room) co_return noSuchRoom();
+    const auto turn = co_await room->turns.take();
+    if (room->isGone) co_return noSuchRoom();
+    const Jid bare = iq.from().bare();
+    const Affiliation ownAffiliation = room->affiliationOf(bare);
+    const Occupant* own = room->byClient(iq.from());
+    Standing actor{ownAffiliation, own ? own->role : Role::None};
+    // Who manages a room need not be in it.
+    if (!own && ownAffiliation >= Affiliation::Admin) actor.role = Role::Moderator;
+    const std::string actorNick = own ? own->nick : std::string{};
+
+    struct RoleChange {
+        Jid client;
+        Role role;
+        Note note;
+    };
+    std::vector<RoleChange> roles;
+    std::vector<Change> changes;
+    std::size_t owners = room->ownerCount();
+    std::size_t count = 0;
+    for (const Element& item : iq.payload().children()) {
+        if (!item.is("item", names::admin)) continue;
+        if (++count > itemsMax) co_return badRequest("These are too many changes at once.");
+        const auto role = item.find("role");
+        const auto affiliation = item.find("affiliation");
+        if (role.has_value() == affiliation.has_value())
+            co_return badRequest("An item has a role or an affiliation.");
+        Note note;
+        note.actor = actorNick;
+        note.reason = item.childText("reason");
+        if (note.reason.size() > limits_.reasonBytesMax) co_return tooLong("reason");
+        if (role) {
+            const auto wanted = parseRole(*role);
+            const auto nick = item.find("nick");
+            if (!wanted || !nick) co_return badRequest("A role is given to a nickname.");
+            if (actor.role != Role::Moderator) co_return forbidden("Only moderators change roles.");
+            Occupant* target = room->byNick(*nick);
+            if (!target) co_return noSuchOccupant();
+            if (auto refusal = whyNotRole(actor, target->standing(), *wanted)) co_return *refusal;
+            roles.push_back({target->places.front().jid, *wanted, std::move(note)});
+            continue;
+        }
+        const auto wanted = parseAffiliation(*affiliation);
+        if (!wanted) co_return badRequest("There is no such affiliation.");
+        auto person = Jid::parse(item.get("jid"));
+        if (!person && item.find("jid"))
+            co_return StanzaError{ErrorType::Modify, Condition::JidMalformed,
+                                  "This is no valid address."};
+        if (!person) {
+            // Some clients name the occupant instead.
+            const Occupant* target = room->byNick(item.get("nick"));
+            if (!target) co_return badRequest("An affiliation is given to an address.");
+            person = target->bare;
+        }
+        Change change{.person = person->bare(), .entry = {}, .note = std::move(note)};
+        const Affiliation before = room->ownAffiliationOf(change.person);
+        if (auto refusal = whyNotAffiliation(actor.affiliation, before, *wanted))
+            co_return *refusal;
+        if (change.person == bare && *wanted == Affiliation::Outcast)
+            co_return conflict("You can't ban yourself.");
+        if (!change.person.hasLocal() && *wanted >= Affiliation::Admin)
+            co_return notAcceptable("Whole domains can be members or banned.");
+        if (const Affiliated* known = room->entryOf(change.person)) change.entry = *known;
+        change.entry.affiliation = *wanted;
+        change.entry.reason = *wanted == Affiliation::Outcast ? change.note.reason : std::string{};
+        if (*wanted == Affiliation::Outcast || *wanted == Affiliation::None) {
+            change.entry.nick.clear();
+        } else if (const auto nick = item.find("nick"); nick && item.find("jid")) {
+            const auto wish = nick->empty() ? std::nullopt : readNick(*nick, limits_.nickBytesMax);
+            if (!nick->empty() && !wish) co_return notAcceptable("This nickname is not allowed.");
+            const Jid other = wish ? room->reserver(wish->key) : Jid{};
+            if (!other.empty() && other != change.person)
+                co_return conflict("This nickname is reserved by somebody else.");
+            change.entry.nick = wish ? wish->text : std::string{};
+        }
+        if (before == Affiliation::Owner && *wanted != Affiliation::Owner) --owners;
+        if (before != Affiliation::Owner && *wanted == Affiliation::Owner) ++owners;
+        changes.push_back(std::move(change));
+    }
+    if (count == 0) co_return badRequest("There is nothing to change.");
+    if (owners == 0) co_return conflict("A room has at least one owner.");
+
+    std::vector<Jid> newMembers;
+    for (const Change& change : changes)
+        if (change.entry.affiliation == Affiliation::Member && change.person.hasLocal() &&
+            room->affiliationOf(change.person) == Affiliation::None && room->config.isMembersOnly)
+            newMembers.push_back(change.person);
+    if (!changes.empty()) {
+        const auto refusal = co_await storeAffiliations(room, changes);
+        if (refusal) co_return *refusal;
+        if (room->isGone) co_return noSuchRoom();
+    }
+    const At at{iq.shard(), iq.host(), room};
+    std::vector<UniqueFunction<void()>> later;
+    for (const Change& change : changes) applyAffiliation(at, change, 0, later);
+    for (const RoleChange& change : roles)
+        if (Occupant* target = room->byClient(change.client))
+            changeRole(at, *target, change.role, change.note, later);
+    reply(iq);
+    for (auto& next : later) next();
+    for (const Jid& member : newMembers)
+        if (room->byBare(member).empty()) sendInvitation(at, member, bare, {}, nullptr);
+    co_return Reply::none();
+}
+
+}  // namespace epode::muc

@@ -1,0 +1,187 @@
+// Mediated invitations (XEP-0045, 7.8.2) and requests for voice (7.13, 8.6).
+#include "service.h"
+
+#include "errors.h"
+#include "names.h"
+
+#include "core/data_form.h"
+#include "core/log.h"
+#include "core/namespaces.h"
+
+namespace epode::muc {
+
+namespace {
+
+std::string_view reasonOf(const Element& element) { return element.childText("reason"); }
+
+}  // namespace
+
+void Service::sendInvitation(const At& at, const Jid& to, const Jid& from, std::string_view reason,
+                             const Element* more) {
+    const Room& room = *at.room;
+    auto message = Stanza::message(StanzaType::Normal, room.address, to,
+                                   Uuid::at(at.shard.executor().wallNow()).text());
+    Element& x = message->edit().add("x", names::user);
+    Element& invite = x.add("invite").set("from", from.text());
+    if (!reason.empty()) invite.addWithText("reason", reason);
+    if (more && more->child("continue")) invite.add(*more->child("continue"));
+    if (room.config.isPasswordProtected) x.addWithText("password", room.config.password);
+    server_.route(message);
+}
+
+void Service::invite(const At& at, Occupant* occupant, const StanzaPtr& message, const Element& x,
+                     Hold hold) {
+    Room& room = *at.room;
+    if (!occupant) {
+        refuse(at, *message, room.isLocked ? noSuchRoom() : notInRoom());
+        return;
+    }
+    if (room.config.isMembersOnly) {
+        const bool may = occupant->affiliation >= Affiliation::Admin ||
+                         (room.config.mayInvite && occupant->affiliation >= Affiliation::Member);
+        if (!may) {
+            refuse(at, *message, forbidden("You may not invite others to this room."));
+            return;
+        }
+    }
+    std::vector<Change> members;
+    std::vector<std::pair<Jid, const Element*>> invited;
+    for (const Element& child : x.children()) {
+        if (!child.is("invite", names::user)) continue;
+        const auto to = Jid::parse(child.get("to"));
+        if (!to || !to->hasLocal()) {
+            refuse(at, *message,
+                   {ErrorType::Modify, Condition::JidMalformed,
+                    "There is no valid address in the invitation."});
+            return;
+        }
+        if (reasonOf(child).size() > limits_.reasonBytesMax || invited.size() >= invitationsMax) {
+            refuse(at, *message, tooLong("invitation"));
+            return;
+        }
+        if (room.affiliationOf(to->bare()) == Affiliation::Outcast) {
+            refuse(at, *message, forbidden("This person is banned from the room."));
+            return;
+        }
+        invited.emplace_back(*to, &child);
+        const bool isStranger = room.affiliationOf(to->bare()) == Affiliation::None;
+        if (!room.config.isMembersOnly || !isStranger) continue;
+        Affiliated entry;
+        if (const Affiliated* known = room.entryOf(to->bare())) entry = *known;
+        entry.affiliation = Affiliation::Member;
+        members.push_back({.person = to->bare(), .entry = std::move(entry), .note = {}});
+    }
+    const Jid inviter = occupant->bare;
+    if (members.empty()) {
+        for (const auto& [to, element] : invited)
+            sendInvitation(at, to, inviter, reasonOf(*element), element);
+        return;
+    }
+    // Members first: who follows the invitation at once is let in.
+    start(storeAffiliations(at.room, members),
+          [this, at, members, invited, inviter, message, hold = std::move(hold),
+           keep = at.host.sharedServices()](std::optional<std::optional<StanzaError>> refusal,
+                                            std::exception_ptr failure) {
+              if (failure || *refusal) {
+                  at.shard.refuse(*message, failure ? notNow() : **refusal);
+                  return;
+              }
+              std::vector<UniqueFunction<void()>> later;
+              for (const Change& change : members) applyAffiliation(at, change, 0, later);
+              for (const auto& [to, element] : invited)
+                  sendInvitation(at, to, inviter, reasonOf(*element), element);
+          });
+}
+
+// Only to people who belong to the room: it is no way to write to strangers.
+void Service::decline(const At& at, const StanzaPtr& message, const Element& x) {
+    Room& room = *at.room;
+    const Element& declined = *x.child("decline");
+    const auto to = Jid::parse(declined.get("to"));
+    if (!to || reasonOf(declined).size() > limits_.reasonBytesMax) {
+        refuse(at, *message, badRequest("There is no valid address in the answer."));
+        return;
+    }
+    Jid inviter = *to;
+    if (to->bareText() == room.address.text()) {
+        const Occupant* occupant = room.byNick(to->resource());
+        inviter = occupant ? occupant->places.front().jid : Jid{};
+    }
+    const bool isKnown =
+        !inviter.empty() && (room.affiliationOf(inviter.bare()) >= Affiliation::Member ||
+                             !room.byBare(inviter.bare()).empty());
+    if (!isKnown) {
+        refuse(at, *message, {Condition::ItemNotFound, "Nobody here has invited you."});
+        return;
+    }
+    auto told = Stanza::message(StanzaType::Normal, room.address, inviter, message->id());
+    Element& answer = told->edit().add("x", names::user).add("decline");
+    answer.set("from", message->from().bareText());
+    if (!reasonOf(declined).empty()) answer.addWithText("reason", reasonOf(declined));
+    // To where the inviter is now.
+    const auto places = room.byBare(inviter.bare());
+    if (!places.empty()) told->setTo(places.front()->places.front().jid);
+    server_.route(told);
+}
+
+void Service::requestVoice(const At& at, Occupant& occupant, const StanzaPtr& message,
+                           const Element& x) {
+    Room& room = *at.room;
+    const auto form = DataForm::read(x);
+    if (!form || form->kind() == FormKind::Form || form->formType() != names::request) {
+        if (!form || form->kind() != FormKind::Cancel)
+            refuse(at, *message, badRequest("This is no form that a room takes."));
+        return;
+    }
+    if (form->kind() == FormKind::Cancel) return;
+    if (form->find("muc#request_allow")) {
+        if (occupant.role != Role::Moderator) {
+            refuse(at, *message, forbidden("Only moderators give voice."));
+            return;
+        }
+        if (!form->boolean("muc#request_allow").value_or(false)) return;
+        Occupant* asking = room.byNick(form->text("muc#roomnick"));
+        const auto jid = form->jid("muc#jid");
+        if (!asking || (jid && !jid->empty() && jid->bare() != asking->bare)) {
+            refuse(at, *message, noSuchOccupant());
+            return;
+        }
+        if (asking->role != Role::Visitor) return;
+        std::vector<UniqueFunction<void()>> later;
+        changeRole(at, *asking, Role::Participant, {}, later);
+        for (auto& next : later) next();
+        return;
+    }
+    if (form->text("muc#role") != "participant") {
+        refuse(at, *message, badRequest("Only voice can be asked for."));
+        return;
+    }
+    if (occupant.role != Role::Visitor) return;  // he has it
+    if (!room.config.mayRequestVoice) {
+        refuse(at, *message, forbidden("Nobody asks for voice in this room."));
+        return;
+    }
+    DataForm asked{FormKind::Form, names::request};
+    asked.setTitle("Voice request");
+    asked.setInstructions("Shall this person be allowed to speak in the room?");
+    asked.add({.var = "muc#role",
+               .type = FieldType::ListSingle,
+               .label = "Requested role",
+               .values = {"participant"},
+               .options = {{"participant", "Participant"}}});
+    asked.add({.var = "muc#jid",
+               .type = FieldType::JidSingle,
+               .label = "User ID",
+               .values = {message->from().text()}});
+    asked.addText("muc#roomnick", occupant.nick, "Room nickname");
+    asked.addBoolean("muc#request_allow", false, "Grant voice to this person?");
+    auto question = Stanza::message(StanzaType::Normal, room.address, {},
+                                    Uuid::at(at.shard.executor().wallNow()).text());
+    asked.addTo(question->edit());
+    const Telling telling{room};
+    for (const auto& other : room.occupants())
+        if (other->role == Role::Moderator)
+            for (const Place& place : other->places) send(question, place.jid);
+}
+
+}  // namespace epode::muc

@@ -1,0 +1,431 @@
+// Coming, going, and everything that is said by presence (XEP-0045, 7.2, 7.6, 7.7, 7.14, 10.1).
+#include "service.h"
+
+#include "errors.h"
+#include "names.h"
+
+#include "core/confusable.h"
+#include "core/log.h"
+#include "core/metric.h"
+#include "core/random.h"
+
+#include <algorithm>
+
+namespace epode::muc {
+
+namespace {
+
+Counter entered{"epode_muc_joins_total", "Times that a client has entered a room"};
+Counter made{"epode_muc_rooms_created_total", "Rooms that were created"};
+
+// RFC 6120, 8.3.3: the client is not there any more (XEP-0045, 18.1.2). The last is what a server
+// says of a client that it does not know.
+bool tellsOfAbsence(Condition condition) {
+    switch (condition) {
+        case Condition::Gone:
+        case Condition::ItemNotFound:
+        case Condition::RecipientUnavailable:
+        case Condition::Redirect:
+        case Condition::RemoteServerNotFound:
+        case Condition::RemoteServerTimeout:
+        case Condition::ServiceUnavailable:
+            return true;
+        default:
+            return false;
+    }
+}
+
+}  // namespace
+
+void Service::receivePresence(const At& at, const StanzaPtr& presence) {
+    Room& room = *at.room;
+    Occupant* occupant = room.byClient(presence->from());
+    switch (presence->type()) {
+        case StanzaType::None:
+            break;
+        case StanzaType::Unavailable:
+            if (occupant) leave(at, *occupant, presence->from(), presence.get(), {});
+            return;
+        case StanzaType::Error:
+            bounced(at, *presence);
+            return;
+        default:
+            return;  // 17.3: subscriptions and probes are no business of rooms
+    }
+    if (presence->to().isBare()) {
+        refuse(at, *presence,
+               {ErrorType::Modify, Condition::JidMalformed,
+                "Choose a nickname: room@service/nickname."});
+        return;
+    }
+    if (presence->root().child("x", names::muc)) {
+        const auto nick = readNick(presence->to().resource(), limits_.nickBytesMax);
+        // Who is in already has lost his idea of the room: he gets everything again (17.3, 3).
+        if (occupant && (!nick || nick->key == occupant->key)) {
+            auto clean = cleanPresence(*presence);
+            Place& place = *occupant->place(presence->from());
+            const bool isChanged = place.presence->toXml() != clean->toXml();
+            place.presence = clean;
+            occupant->changed();
+            welcome(at, *occupant, place, *presence, false, false);
+            if (isChanged && isShown(room, occupant->role))
+                tellOthers(at, *occupant, StanzaType::None, nullptr, {});
+            return;
+        }
+        if (!occupant) {
+            enter(at, presence, false);
+            return;
+        }
+    }
+    if (!occupant) {
+        // A client that believes to be in, and is not (7.2.18).
+        auto gone = Stanza::presence(StanzaType::Unavailable, presence->to(), presence->from());
+        Element& x = gone->edit().add("x", names::user);
+        x.add("item").set("affiliation", "none").set("role", "none");
+        for (const char* code : {"110", "307", "333"}) x.add("status").set("code", code);
+        server_.route(gone);
+        return;
+    }
+    if (presence->toXml().size() > limits_.presenceBytesMax) {
+        refuse(at, *presence, tooLong("presence"));
+        return;
+    }
+    const auto nick = readNick(presence->to().resource(), limits_.nickBytesMax);
+    if (nick && nick->text == occupant->nick)
+        changePresence(at, *occupant, presence);
+    else
+        changeNick(at, *occupant, presence);
+}
+
+// ---- entering
+
+std::optional<StanzaError> Service::whyNotEnter(const Room& room, const Jid& bare,
+                                                const Stanza& presence) const {
+    const Affiliation affiliation = room.affiliationOf(bare);
+    if (room.isLocked && affiliation != Affiliation::Owner) return noSuchRoom();
+    if (affiliation == Affiliation::Outcast) return forbidden("You are banned from this room.");
+    if (room.config.isMembersOnly && affiliation < Affiliation::Member)
+        return StanzaError{ErrorType::Auth, Condition::RegistrationRequired,
+                           "Only members may enter this room."};
+    if (room.config.isPasswordProtected && affiliation != Affiliation::Owner) {
+        const Element* x = presence.root().child("x", names::muc);
+        const Element* password = x ? x->child("password") : nullptr;
+        std::string given;
+        if (password)
+            for (const Element& node : password->nodes()) given.append(node.text());
+        if (!password || given != room.config.password)
+            return StanzaError{ErrorType::Auth, Condition::NotAuthorized,
+                               "This room needs a password."};
+    }
+    std::size_t most = limits_.occupantsMax;
+    if (room.config.occupantsMax > 0) most = std::min(most, std::size_t(room.config.occupantsMax));
+    if (affiliation >= Affiliation::Admin) most += ownersBeyondMax;
+    if (room.clientCount() >= most)
+        return StanzaError{ErrorType::Wait, Condition::ServiceUnavailable, "This room is full."};
+    return std::nullopt;
+}
+
+std::optional<StanzaError> Service::whyNotNick(const Room& room, const Jid& bare,
+                                               const Nick& nick) const {
+    const Jid owner = room.reserver(nick.key);
+    if (!owner.empty() && owner != bare)
+        return conflict("This nickname is reserved by somebody else.");
+    const Occupant* other = room.byKey(nick.key);
+    if (other && other->bare != bare) return conflict("Somebody else has this nickname.");
+    if (!limits_.refusesConfusable || other) return std::nullopt;
+    for (const auto& occupant : room.occupants())
+        if (occupant->bare != bare && looksAlike(occupant->nick, nick.text))
+            return conflict("This nickname looks like that of somebody else.");
+    return std::nullopt;
+}
+
+void Service::enter(const At& at, const StanzaPtr& presence, bool isNew) {
+    Room& room = *at.room;
+    const Jid& client = presence->from();
+    const Jid bare = client.bare();
+    if (client.isBare()) {
+        refuse(at, *presence, badRequest("A client enters a room with its full address."));
+        return;
+    }
+    if (auto error = whyNotEnter(room, bare, *presence)) {
+        refuse(at, *presence, *error);
+        return;
+    }
+    const auto nick = readNick(presence->to().resource(), limits_.nickBytesMax);
+    const auto address = nick ? room.address.withResource(nick->text) : std::nullopt;
+    if (!nick || !address) {
+        refuse(at, *presence, notAcceptable("This nickname is not allowed."));
+        return;
+    }
+    if (auto error = whyNotNick(room, bare, *nick)) {
+        refuse(at, *presence, *error);
+        return;
+    }
+    auto clean = cleanPresence(*presence);
+    if (clean->toXml().size() > limits_.presenceBytesMax) {
+        refuse(at, *presence, tooLong("presence"));
+        return;
+    }
+    entered.add();
+    const bool isNickChanged = nick->text != presence->to().resource();
+    if (Occupant* other = room.byKey(nick->key)) {
+        // One more client of somebody who is in.
+        if (other->places.size() >= sessionsMax) {
+            refuse(at, *presence, conflict("Too many clients have this nickname."));
+            return;
+        }
+        Place& place = room.addPlace(*other, client, clean);
+        save(at, *other, place);
+        welcome(at, *other, place, *presence, false, nick->text != presence->to().resource());
+        return;
+    }
+    Occupant occupant;
+    occupant.nick = nick->text;
+    occupant.key = nick->key;
+    occupant.address = *address;
+    occupant.bare = bare;
+    occupant.id = room.occupantId(bare);
+    occupant.affiliation = room.affiliationOf(bare);
+    occupant.role = roleAtEntry(occupant.affiliation, room.config.kind());
+    Occupant& one = room.enter(std::move(occupant));
+    Place& place = room.addPlace(one, client, clean);
+    save(at, one, place);
+    if (isShown(room, one.role)) tellOthers(at, one, StanzaType::None, nullptr, {});
+    welcome(at, one, place, *presence, isNew, isNickChanged);
+}
+
+// Others, himself, history, subject: in this order (7.1).
+void Service::welcome(const At& at, Occupant& occupant, const Place& place, const Stanza& presence,
+                      bool isNew, bool isNickChanged) {
+    const Telling telling{*at.room};
+    Room& room = *at.room;
+    const bool withJid = seesAddresses(room, occupant);
+    for (const auto& other : room.occupants())
+        if (other.get() != &occupant && isShown(room, other->role))
+            send(shownPresence(room, *other, withJid), place.jid);
+    Note note;
+    note.client = &place.jid;
+    if (room.config.isNonAnonymous()) note.codes.push_back(100);
+    note.codes.push_back(110);
+    if (room.config.isArchived && !room.config.isMembersOnly) note.codes.push_back(170);
+    if (isNew) note.codes.push_back(201);
+    if (isNickChanged) note.codes.push_back(210);
+    send(makePresence(room, occupant, StanzaType::None, place.presence.get(), true, note,
+                      presence.id()),
+         place.jid);
+    const Element* x = presence.root().child("x", names::muc);
+    sendHistory(at, room, place.jid, x ? x->child("history") : nullptr);
+    sendSubject(at, room, place.jid);
+}
+
+// ---- making a room by entering it
+
+void Service::create(Shard& shard, Host& host, const StanzaPtr& presence, const Hold& hold) {
+    const Jid& client = presence->from();
+    if (!presence->root().child("x", names::muc)) {
+        auto gone = Stanza::presence(StanzaType::Unavailable, presence->to(), client);
+        Element& x = gone->edit().add("x", names::user);
+        x.add("item").set("affiliation", "none").set("role", "none");
+        for (const char* code : {"110", "307", "333"}) x.add("status").set("code", code);
+        if (!presence->to().isBare()) server_.route(gone);
+        return;
+    }
+    if (presence->to().isBare()) {
+        shard.refuse(*presence, {ErrorType::Modify, Condition::JidMalformed,
+                                 "Choose a nickname: room@service/nickname."});
+        return;
+    }
+    const bool isAllowed =
+        limits_.creators == "everybody" ||
+        (limits_.creators == "accounts" && server_.isLocal(client.domain()) && client.hasLocal());
+    if (!isAllowed) {
+        shard.refuse(*presence, {Condition::NotAllowed, "You may not create rooms here."});
+        return;
+    }
+    if (!readNick(presence->to().resource(), limits_.nickBytesMax) || client.isBare()) {
+        shard.refuse(*presence, notAcceptable("This nickname is not allowed."));
+        return;
+    }
+    const Jid address = presence->to().bare();
+    const Jid creator = client.bare();
+    auto room = std::make_shared<Room>(address, -std::int64_t((randomNumber() >> 2) | 1));
+    room->config = presetConfig(limits_.preset);
+    room->config.isArchived = limits_.archivesNew;
+    room->config.historyMax = std::min(room->config.historyMax, std::int64_t(limits_.historyMax));
+    room->secret = randomBytes(32);
+    room->creator = creator.text();
+    room->created = shard.executor().wallNow();
+    room->isLocked = true;
+    room->lockedBy = client;
+    room->lastUsed = shard.executor().now();
+    Affiliations affiliations;
+    affiliations[creator] = {Affiliation::Owner, {}, {}};
+    StoredRoom stored;
+    stored.id = room->id;
+    stored.creator = room->creator;
+    stored.created = room->created;
+    stored.config = room->config;
+    stored.secret = room->secret;
+    stored.lockedBy = client.text();
+    stored.affiliations = affiliations;
+    room->setAffiliations(std::move(affiliations));
+    rooms(shard).reserve(address);
+    start(store_.create(address, std::move(stored), limits_.roomsMax),
+          [this, &shard, &host, address, room, presence, hold, keep = host.sharedServices()](
+              std::optional<Store::Created> outcome, std::exception_ptr failure) {
+              if (!failure && *outcome == Store::Created::Yes) {
+                  made.add();
+                  enter({shard, host, room}, presence, true);
+                  rooms(shard).release(address, room);
+                  return;
+              }
+              rooms(shard).release(address, nullptr);
+              if (failure)
+                  shard.refuse(*presence, notNow());
+              else if (*outcome == Store::Created::TooMany)
+                  shard.refuse(*presence, {ErrorType::Wait, Condition::ResourceConstraint,
+                                           "You have created as many rooms as you may."});
+              else
+                  shard.receive(presence, hold);  // somebody else was faster
+          });
+}
+
+// ---- being there
+
+void Service::changePresence(const At& at, Occupant& occupant, const StanzaPtr& presence) {
+    Room& room = *at.room;
+    Place& place = *occupant.place(presence->from());
+    place.presence = cleanPresence(*presence);
+    save(at, occupant, place);
+    // Of several clients the first one speaks for the occupant; the one that was used last is the
+    // best guess where he is.
+    if (&place != &occupant.places.front())
+        std::rotate(occupant.places.begin(),
+                    occupant.places.begin() + (&place - occupant.places.data()),
+                    occupant.places.begin() + (&place - occupant.places.data()) + 1);
+    occupant.changed();
+    if (isShown(room, occupant.role)) tellOthers(at, occupant, StanzaType::None, nullptr, {});
+    tellSelf(at, occupant, StanzaType::None, occupant.places.front().presence.get(), {});
+}
+
+void Service::changeNick(const At& at, Occupant& occupant, const StanzaPtr& presence) {
+    Room& room = *at.room;
+    const auto nick = readNick(presence->to().resource(), limits_.nickBytesMax);
+    const auto address = nick ? room.address.withResource(nick->text) : std::nullopt;
+    if (!nick || !address) {
+        refuse(at, *presence, notAcceptable("This nickname is not allowed."));
+        return;
+    }
+    const Occupant* other = room.byKey(nick->key);
+    if (other && other != &occupant) {
+        refuse(at, *presence, conflict("Somebody has this nickname."));
+        return;
+    }
+    if (auto error = whyNotNick(room, occupant.bare, *nick)) {
+        refuse(at, *presence, *error);
+        return;
+    }
+    if (nick->text == occupant.nick) {
+        changePresence(at, occupant, presence);
+        return;
+    }
+    Place& place = *occupant.place(presence->from());
+    place.presence = cleanPresence(*presence);
+    const bool isSeen = isShown(room, occupant.role);
+    const Note renamed{.codes = {303}, .newNick = nick->text};
+    if (isSeen) tellOthers(at, occupant, StanzaType::Unavailable, nullptr, renamed);
+    tellSelf(at, occupant, StanzaType::Unavailable, nullptr, renamed);
+    room.rename(occupant, nick->text, nick->key, *address);
+    for (const Place& each : occupant.places) save(at, occupant, each);
+    if (isSeen) tellOthers(at, occupant, StanzaType::None, nullptr, {});
+    Note note;
+    if (nick->text != presence->to().resource()) note.codes.push_back(210);
+    tellSelf(at, occupant, StanzaType::None, occupant.places.front().presence.get(), note);
+}
+
+// ---- going
+
+void Service::leave(const At& at, Occupant& occupant, const Jid& client, const Stanza* content,
+                    Note note) {
+    Room& room = *at.room;
+    store_.removeOccupant(at.shard.executor(), room.id, client.text());
+    Note own = note;
+    own.client = &client;
+    own.codes.insert(own.codes.begin(), 110);
+    {
+        const Telling telling{room};
+        send(makePresence(room, occupant, StanzaType::Unavailable, content, true, own), client);
+    }
+    if (occupant.places.size() > 1) {
+        const bool wasFirst = occupant.places.front().jid == client;
+        room.removePlace(occupant, client);
+        occupant.changed();
+        if (wasFirst && isShown(room, occupant.role))
+            tellOthers(at, occupant, StanzaType::None, nullptr, {});
+    } else {
+        if (isShown(room, occupant.role))
+            tellOthers(at, occupant, StanzaType::Unavailable, content, note);
+        room.leave(occupant);
+    }
+    abandonIfEmpty(at);
+}
+
+void Service::abandonIfEmpty(const At& at) {
+    Room& room = *at.room;
+    if (room.isGone) return;
+    // An owner who has gone before he configured the room has given it up (10.1.3).
+    const bool isGivenUp = room.isLocked && !room.byClient(room.lockedBy);
+    if (isGivenUp || (room.occupants().empty() && !room.config.isPersistent))
+        destroy(at, {}, {}, {});
+}
+
+UniqueFunction<void()> Service::expel(const At& at, Occupant& occupant, Note note) {
+    Room& room = *at.room;
+    tellSelf(at, occupant, StanzaType::Unavailable, nullptr, note);
+    auto gone = std::make_shared<Occupant>(occupant);
+    for (const Place& place : occupant.places)
+        store_.removeOccupant(at.shard.executor(), room.id, place.jid.text());
+    room.leave(occupant);
+    return [this, at, gone, note = std::move(note)] {
+        if (isShown(*at.room, gone->role))
+            tellOthers(at, *gone, StanzaType::Unavailable, nullptr, note);
+        abandonIfEmpty(at);
+    };
+}
+
+void Service::bounced(const At& at, const Stanza& stanza) {
+    Occupant* occupant = at.room->byClient(stanza.from());
+    const auto error = StanzaError::read(stanza.root());
+    if (!occupant || !error || !tellsOfAbsence(error->condition)) return;
+    leave(at, *occupant, stanza.from(), nullptr, {.codes = {333}});
+}
+
+// ---- the end of a room (10.9)
+
+void Service::destroy(const At& at, std::string_view reason, std::string_view venue,
+                      std::string_view password) {
+    Room& room = *at.room;
+    room.isGone = true;
+    rooms(at.shard).remove(room);
+    start(forget(room.id), [room = room.address.text(),
+                            keep = at.host.sharedServices()](std::exception_ptr failure) {
+        if (failure) Log{"muc"}.error("a room could not be deleted", {{"room", room}});
+    });
+    const Telling telling{room};
+    for (const auto& occupant : room.occupants()) {
+        auto presence = Stanza::presence(StanzaType::Unavailable, occupant->address, {});
+        Element& root = presence->edit();
+        Element& x = root.add("x", names::user);
+        x.add("item").set("affiliation", "none").set("role", "none");
+        Element& end = x.add("destroy");
+        if (!venue.empty()) end.set("jid", venue);
+        if (!password.empty()) end.addWithText("password", password);
+        if (!reason.empty()) end.addWithText("reason", reason);
+        x.add("status").set("code", "110");
+        root.add("occupant-id", names::occupantId).set("id", occupant->id);
+        for (const Place& place : occupant->places) send(presence, place.jid);
+    }
+    while (!room.occupants().empty()) room.leave(*room.occupants().back());
+}
+
+}  // namespace epode::muc

@@ -1,0 +1,153 @@
+// Who is in the room, as each occupant may see it (XEP-0045, 7.2.2 to 7.2.4, 17.3).
+#include "service.h"
+
+#include "names.h"
+
+#include "core/base64.h"
+#include "core/digest.h"
+
+#include <algorithm>
+
+namespace epode::muc {
+
+namespace {
+
+// What a client must not say in a room (17.3, 6; XEP-0421, 4).
+bool isRoomsOwn(const Element& child) {
+    return child.ns() == names::muc || child.ns() == names::user ||
+           child.ns() == names::occupantId || child.ns() == names::admin ||
+           child.ns() == names::owner;
+}
+
+}  // namespace
+
+bool Service::seesAddresses(const Room& room, const Occupant& who) {
+    return room.config.isNonAnonymous() || who.role == Role::Moderator;
+}
+
+bool Service::isShown(const Room& room, Role role) const {
+    return role == Role::None || (room.config.broadcastRoles & bitOf(role)) != 0;
+}
+
+MutableStanzaPtr Service::cleanPresence(const Stanza& presence) const {
+    auto clean = presence.copy();
+    clean->edit().removeChildren(isRoomsOwn);
+    return clean;
+}
+
+StanzaPtr Service::makePresence(const Room& room, const Occupant& about, StanzaType type,
+                                const Stanza* content, bool withJid, const Note& note,
+                                std::string_view id) const {
+    auto presence = Stanza::presence(type, about.address, {}, id);
+    if (content && !content->lang().empty()) presence->setLang(content->lang());
+    Element& root = presence->edit();
+    if (content)
+        for (const Element& child : content->root().children())
+            if (!isRoomsOwn(child)) root.add(child);
+    Element& x = root.add("x", names::user);
+    Element& item = x.add("item");
+    const bool isGoing = type == StanzaType::Unavailable && note.newNick.empty();
+    item.set("affiliation", toText(about.affiliation));
+    item.set("role", toText(isGoing ? Role::None : about.role));
+    if (withJid && note.client)
+        item.set("jid", note.client->text());
+    else if (withJid && !about.places.empty())
+        item.set("jid", about.places.front().jid.text());
+    if (!note.newNick.empty()) item.set("nick", note.newNick);
+    if (!note.actor.empty()) item.add("actor").set("nick", note.actor);
+    if (!note.reason.empty()) item.addWithText("reason", note.reason);
+    for (const int code : note.codes) x.add("status").set("code", std::to_string(code));
+    root.add("occupant-id", names::occupantId).set("id", about.id);
+    std::string inner;
+    writeInnerXml(inner, root);
+    presence->setInner(inner);
+    return presence;
+}
+
+StanzaPtr Service::shownPresence(const Room& room, Occupant& about, bool withJid) {
+    StanzaPtr& shown = withJid ? about.shownWithJid : about.shown;
+    if (!shown) {
+        const Stanza* content =
+            about.places.empty() ? nullptr : about.places.front().presence.get();
+        shown = makePresence(room, about, StanzaType::None, content, withJid, {});
+    }
+    return shown;
+}
+
+void Service::send(const StanzaPtr& stanza, const Jid& to, Hold hold) {
+    server_.route(Stanza::readdressed(stanza, to), std::move(hold));
+}
+
+// One post for each shard, however many occupants live there.
+void Service::broadcast(const At& at, const StanzaPtr& stanza) {
+    const Telling telling{*at.room};
+    if (server_.shardCount() == 1) {
+        for (const auto& occupant : at.room->occupants())
+            for (const Place& place : occupant->places) send(stanza, place.jid);
+        return;
+    }
+    std::vector<std::vector<Jid>> elsewhere(server_.shardCount());
+    for (const auto& occupant : at.room->occupants())
+        for (const Place& place : occupant->places) {
+            Shard* shard = server_.isLocal(place.jid.domain())
+                               ? &server_.shardOf(place.jid.bareText())
+                               : nullptr;
+            if (!shard || shard == &at.shard)
+                send(stanza, place.jid);
+            else
+                elsewhere[shard->number()].push_back(place.jid);
+        }
+    for (unsigned i = 0; i < elsewhere.size(); ++i) {
+        if (elsewhere[i].empty()) continue;
+        Shard& shard = server_.shard(i);
+        shard.executor().post([&shard, stanza, to = std::move(elsewhere[i])] {
+            for (const Jid& jid : to) shard.receive(Stanza::readdressed(stanza, jid), {});
+        });
+    }
+}
+
+void Service::tellOthers(const At& at, Occupant& about, StanzaType type, const Stanza* content,
+                         const Note& note) {
+    const Telling telling{*at.room};
+    const bool isPlain =
+        type == StanzaType::None && note.codes.empty() && note.actor.empty() && note.reason.empty();
+    StanzaPtr variants[2];
+    for (const auto& occupant : at.room->occupants()) {
+        if (occupant.get() == &about) continue;
+        const bool withJid = seesAddresses(*at.room, *occupant);
+        StanzaPtr& presence = variants[withJid];
+        if (!presence)
+            presence = isPlain ? shownPresence(*at.room, about, withJid)
+                               : makePresence(*at.room, about, type, content, withJid, note);
+        for (const Place& place : occupant->places) send(presence, place.jid);
+    }
+}
+
+void Service::tellSelf(const At& at, Occupant& about, StanzaType type, const Stanza* content,
+                       Note note) {
+    const Telling telling{*at.room};
+    note.codes.insert(note.codes.begin(), 110);
+    const auto presence = makePresence(*at.room, about, type, content, true, note);
+    for (const Place& place : about.places) send(presence, place.jid);
+}
+
+void Service::save(const At& at, const Occupant& occupant, const Place& place) {
+    store_.saveOccupant(at.shard.executor(), at.room->id,
+                        {place.jid.text(), occupant.nick, occupant.role, place.presence->toXml(),
+                         std::int64_t(place.serial)});
+}
+
+// A message of the room itself about its configuration (10.2.1).
+void Service::announce(const At& at, std::initializer_list<int> codes) {
+    if (codes.size() == 0) return;
+    auto message = Stanza::message(StanzaType::Groupchat, at.room->address, {},
+                                   Uuid::at(at.shard.executor().wallNow()).text());
+    Element& x = message->edit().add("x", names::user);
+    for (const int code : codes) x.add("status").set("code", std::to_string(code));
+    std::string inner;
+    writeInnerXml(inner, message->root());
+    message->setInner(inner);
+    broadcast(at, message);
+}
+
+}  // namespace epode::muc

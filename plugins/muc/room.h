@@ -1,0 +1,171 @@
+// A room in memory: what it is, who is in it, what was said last. Pure state; the rules are in
+// service.h. It lives on the shard of its address.
+#pragma once
+
+#include "config.h"
+
+#include "core/hold.h"
+#include "core/jid.h"
+#include "core/stanza.h"
+#include "core/time.h"
+#include "core/turns.h"
+#include "core/uuid.h"
+#include "store/account_store.h"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace epode::muc {
+
+// A client that is in the room.
+struct Place {
+    Jid jid;             // its real, full address
+    unsigned serial;     // its name in forwarded requests
+    StanzaPtr presence;  // the last that it has sent here, cleaned
+};
+
+// Somebody under one nickname, with one or several clients.
+struct Occupant {
+    std::string nick;
+    std::string key;  // nicknames with equal keys conflict (RFC 8266)
+    Jid address;      // room@service/nick
+    Jid bare;         // real
+    std::string id;   // XEP-0421
+    Affiliation affiliation = Affiliation::None;
+    Role role = Role::None;
+    std::vector<Place> places;  // the first one's presence is shown to others
+    SteadyTime mayWriteAt{};    // slow mode
+    // His presence as others see it, without and with his real address; made when it is needed.
+    StanzaPtr shown;
+    StanzaPtr shownWithJid;
+
+    Standing standing() const { return {affiliation, role}; }
+    Place* place(const Jid& full);
+    void changed() { shown = shownWithJid = nullptr; }
+};
+
+struct Affiliated {
+    Affiliation affiliation = Affiliation::None;
+    std::string nick;    // reserved, or empty
+    std::string reason;  // of a ban
+};
+using Affiliations = std::unordered_map<Jid, Affiliated>;  // bare addresses, and domains
+
+struct Subject {
+    std::string xml;  // the <subject/> elements; empty when there never was one
+    std::string text;
+    std::string nick;  // who has set it
+    std::string occupantId;
+    WallTime at{};
+};
+
+struct Remembered {
+    Uuid id;            // of the archive; its stamp is when it was said
+    StanzaPtr message;  // as it went to everybody
+    std::size_t characters;
+    std::string author;   // occupant id
+    StanzaPtr delayed{};  // as it goes to those who come later; made when it is needed
+};
+
+class Room {
+public:
+    Room(Jid roomAddress, std::int64_t roomId) : address{std::move(roomAddress)}, id{roomId} {}
+
+    const Jid address;
+    const std::int64_t id;  // in the store; negative, so that its archive is nobody's account's
+    RoomConfig config;
+    Subject subject;
+    std::string secret;  // for occupant ids
+    std::string vcard;   // XML, or empty
+    std::string creator;
+    bool isLocked = false;  // until its owner has configured it
+    bool isGone = false;    // destroyed: whoever still has it looks for another
+    Jid lockedBy;           // the client that has to configure it
+    WallTime created{};
+    SteadyTime lastUsed{};
+
+    // Who may do what.
+    const Affiliations& affiliations() const { return affiliations_; }
+    void setAffiliations(Affiliations all);
+    // Of a bare address: its own, else its domain's.
+    Affiliation affiliationOf(const Jid& bare) const;
+    Affiliation ownAffiliationOf(const Jid& bare) const;
+    const Affiliated* entryOf(const Jid& bare) const;
+    // `None` without a nick forgets him.
+    void setAffiliation(const Jid& bare, Affiliated entry);
+    // Whose nickname this is; empty when nobody has reserved it.
+    Jid reserver(const std::string& key) const;
+    std::size_t ownerCount() const { return owners_; }
+
+    // Who is here.
+    const std::vector<std::unique_ptr<Occupant>>& occupants() const { return occupants_; }
+    Occupant* byKey(const std::string& key) const;
+    Occupant* byNick(std::string_view nick) const;  // by any spelling that conflicts
+    Occupant* byClient(const Jid& full) const;
+    std::vector<Occupant*> byBare(const Jid& bare) const;
+    std::size_t clientCount() const { return byClient_.size(); }
+    Occupant& enter(Occupant occupant);
+    Place& addPlace(Occupant& occupant, Jid full, StanzaPtr presence);
+    void removePlace(Occupant& occupant, const Jid& full);
+    void leave(Occupant& occupant);  // destroys it
+    // The nick is free, and address and key belong to it.
+    void rename(Occupant& occupant, std::string nick, std::string key, Jid address);
+    Occupant* bySerial(unsigned serial, Place*& place) const;
+
+    std::string occupantId(const Jid& bare) const;
+
+    // What was said.
+    std::deque<Remembered> history;
+    void remember(Remembered message, std::size_t most);
+    // Strictly increasing, in milliseconds.
+    WallTime nextStamp(WallTime now);
+    void noteStamp(WallTime stamp) { lastStamp_ = std::max(lastStamp_, stamp); }
+
+    // Messages that are told when the store has them, in their order, and what has come behind them
+    // and must stay behind them.
+    struct Outgoing {
+        StanzaPtr message;
+        Uuid id;
+        std::string author;  // occupant id
+        Hold hold;
+        bool isRemembered = false;
+        enum class State : std::uint8_t { Waits, Ready, Failed } state = State::Ready;
+    };
+    struct Waiting {
+        StanzaPtr stanza;
+        Hold hold;
+    };
+    std::deque<std::shared_ptr<Outgoing>> outgoing;
+    std::deque<Waiting> waiting;
+    bool isBusy = false;  // telling its occupants something
+
+    // Changes by requests, one after the other.
+    Turns turns;
+
+private:
+    Affiliations affiliations_;
+    std::unordered_map<std::string, Jid> reserved_;
+    std::size_t owners_ = 0;
+    std::vector<std::unique_ptr<Occupant>> occupants_;
+    std::unordered_map<std::string, Occupant*> byKey_;
+    std::unordered_map<Jid, Occupant*> byClient_;
+    WallTime lastStamp_{};
+    unsigned lastSerial_ = 0;
+};
+using RoomPtr = std::shared_ptr<Room>;
+
+// A nickname as it is shown, and the key under which it conflicts (RFC 8266). Nothing when it is
+// none.
+struct Nick {
+    std::string text;
+    std::string key;
+};
+std::optional<Nick> readNick(std::string_view text, std::size_t bytesMax);
+
+}  // namespace epode::muc
