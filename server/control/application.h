@@ -5,6 +5,7 @@
 #include "control/config.h"
 #include "control/control_socket.h"
 #include "control/daemon.h"
+#include "control/http_face.h"
 #include "control/log_sink.h"
 #include "control/plugin_commands.h"
 #include "control/server_commands.h"
@@ -45,6 +46,7 @@ private:
     void startLoops();
     void startServer();
     void listen();
+    void listenOn(std::size_t loop);
     void startControl();
     void stop();
     ConfigPtr currentConfig() const;
@@ -70,6 +72,7 @@ private:
     std::vector<std::unique_ptr<EventLoop>> loops_;
     std::unique_ptr<Server> server_;
     std::vector<std::unique_ptr<ClientStreams>> streams_;
+    std::unique_ptr<HttpFace> http_;
     std::vector<std::vector<std::unique_ptr<Listener>>> listeners_;  // of each loop
     std::vector<std::thread> threads_;
     Timer watch_;  // of the first loop

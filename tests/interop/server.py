@@ -5,6 +5,7 @@
 
 The command finds in its environment:
   EPODE_TEST_HOST, EPODE_TEST_PORT (STARTTLS), EPODE_TEST_TLS_PORT (direct TLS), EPODE_TEST_DOMAIN
+  EPODE_TEST_HTTP_PORT, EPODE_TEST_HTTPS_PORT, and EPODE_TEST_FRONT_PORT for a proxy that a test starts
   EPODE_TEST_CA         the authority that has signed the server's certificate
   EPODE_TEST_ACCOUNTS   romeo:password,juliet:password
   EPODE_TEST_FOLDER     a folder of its own, removed afterwards
@@ -86,7 +87,8 @@ class Server:
 
     def __init__(self, folder):
         self.folder = folder
-        self.port, self.tls_port, self.turn_port, self.proxy_port = free_ports(4)
+        (self.port, self.tls_port, self.turn_port, self.proxy_port, self.http_port, self.https_port,
+         self.front_port) = free_ports(7)
         self.turn_secret = secrets.token_hex(16)
         self.data = os.path.join(folder, "data")
         os.mkdir(self.data)
@@ -94,7 +96,7 @@ class Server:
         self.values = {"DATA": self.data, "PORT": self.port, "TLS_PORT": self.tls_port, "DOMAIN": DOMAIN,
                        "CERTIFICATE": os.path.join(folder, "server.pem"), "KEY": os.path.join(folder, "server.key"),
                        "TURN_PORT": self.turn_port, "TURN_SECRET": self.turn_secret,
-                       "PROXY_PORT": self.proxy_port}
+                       "PROXY_PORT": self.proxy_port, "HTTP_PORT": self.http_port, "HTTPS_PORT": self.https_port}
         self.process = None
 
     def spawn(self, command):
@@ -267,6 +269,8 @@ def main():
                 os.environ, EPODE_TEST_SERVER=server.name, EPODE_TEST_HOST="127.0.0.1",
                 EPODE_TEST_PORT=str(server.port), EPODE_TEST_TLS_PORT=str(server.tls_port), EPODE_TEST_DOMAIN=DOMAIN,
                 EPODE_TEST_CA=os.path.join(folder, "ca.pem"), EPODE_TEST_FOLDER=work,
+                EPODE_TEST_HTTP_PORT=str(server.http_port), EPODE_TEST_HTTPS_PORT=str(server.https_port),
+                EPODE_TEST_FRONT_PORT=str(server.front_port),
                 EPODE_TEST_TURN_PORT=str(server.turn_port), EPODE_TEST_TURN_SECRET=server.turn_secret,
                 EPODE_TEST_ACCOUNTS=",".join(f"{name}:{password}" for name, password in passwords.items())))
         finally:

@@ -24,6 +24,7 @@
 
 namespace epode {
 
+class HttpFace;
 class TestServer;
 
 // A client: sends what it is told to, and keeps what it gets.
@@ -109,6 +110,10 @@ public:
     // A connection for a client of the test's own; the caller is its user. While the server is down it
     // is closed at once.
     SimTransport::Connection open(const SimLinkSettings& settings, bool directTls);
+    // A connection to the web server of the first shard, or of another one; the caller is its user.
+    SimTransport::Connection openHttp(const SimLinkSettings& settings = {}, bool directTls = false,
+                                      unsigned shard = 0);
+    HttpFace& http() { return *http_; }
     // Connected, logged in, bound; `available` as well unless it is told not to.
     TestClient& login(std::string_view full, bool available = true);
 
@@ -153,6 +158,7 @@ private:
     PluginHost plugins_{""};
     std::unique_ptr<Server> server_;
     std::vector<std::unique_ptr<ClientStreams>> streams_;
+    std::unique_ptr<HttpFace> http_;
     std::vector<std::unique_ptr<TestClient>> clients_;
     bool isDown_ = false;
 };
