@@ -5,6 +5,7 @@
 #include "control/listen_options.h"
 #include "control/notify.h"
 #include "control/plugin_admin.h"
+#include "control/proxy_config.h"
 #include "control/schema.h"
 #include "control/schema_command.h"
 #include "control/server_options.h"
@@ -66,7 +67,7 @@ void onEachLoop(const std::vector<std::unique_ptr<EventLoop>>& loops, Work work)
 
 OptionList allOptions(const PluginHost& plugins) {
     OptionList all;
-    for (const auto& some : {serverOptions(), listenOptions(), databaseOptions(), schemaOptions(), clientOptions(), sessionOptions(),
+    for (const auto& some : {serverOptions(), listenOptions(), databaseOptions(), schemaOptions(), clientOptions(), sessionOptions(), httpOptions(),
                              presenceOptions(), loginOptions(), componentOptions(), pluginHostOptions(), plugins.options()})
         all.insert(all.end(), some.begin(), some.end());
     all.push_back(&connectionsPerAddressMax);
@@ -138,6 +139,7 @@ void Application::startServer() {
     const TlsServerContext& tls = tls_->context(profile);
     for (unsigned i = 0; i < loops_.size(); ++i)
         streams_.push_back(std::make_unique<ClientStreams>(server_->shard(i), streams_, &tls));
+    http_ = std::make_unique<HttpFace>(*server_, streams_, config_->settings);
 }
 
 void Application::startLoops() {
@@ -155,28 +157,13 @@ void Application::startLoops() {
 }
 
 void Application::listen() {
-    const ListenSettings settings{*config_->settings};
     std::exception_ptr failure;
     listeners_.resize(loops_.size());
     componentListeners_.resize(loops_.size());
     componentListen_ = componentListenOf(*config_);
     onEachLoop(loops_, [&](std::size_t i) {
         try {
-            for (const auto& text : settings.addresses) {
-                for (const auto& [port, direct] :
-                     {std::pair{settings.starttlsPort, false}, std::pair{settings.tlsPort, true}}) {
-                    const auto address = IpAddress::parse(text, port);
-                    if (!address) throw std::runtime_error{"listen.addresses: " + text + " is no address."};
-                    if (port == 0) continue;
-                    listeners_[i].push_back(std::make_unique<Listener>(
-                        *loops_[i], Listener::Settings{.address = *address,
-                                           .directTls = direct ? streams_[i]->tls() : nullptr,
-                                           .limit = addressLimit_},
-                        [&streams = *streams_[i]](std::unique_ptr<Transport> transport) {
-                            streams.accept(std::move(transport));
-                        }));
-                }
-            }
+            listenOn(i);
             listenForComponents(i, componentListen_);
         } catch (...) {
             failure = std::current_exception();
@@ -225,6 +212,37 @@ Task<std::string> Application::listenForComponentsAnew(ConfigPtr config) {
     co_return std::string{};
 }
 
+void Application::listenOn(std::size_t loop) {
+    using Accept = Listener::Accepted;
+    const auto open = [&](const std::vector<std::string>& addresses, std::uint16_t port, const char* option,
+                          const TlsServerContext* directTls, const Accept& accept) {
+        if (port == 0) return;
+        for (const auto& text : addresses) {
+            const auto address = IpAddress::parse(text, port);
+            if (!address) throw std::runtime_error{std::string{option} + ": " + text + " is no address."};
+            listeners_[loop].push_back(std::make_unique<Listener>(
+                *loops_[loop],
+                Listener::Settings{.address = *address, .directTls = directTls, .limit = addressLimit_}, accept));
+        }
+    };
+    ClientStreams& streams = *streams_[loop];
+    const Accept acceptStream = [&streams](std::unique_ptr<Transport> transport) {
+        streams.accept(std::move(transport));
+    };
+    const ListenSettings settings{*config_->settings};
+    open(settings.addresses, settings.starttlsPort, "listen.addresses", nullptr, acceptStream);
+    open(settings.addresses, settings.tlsPort, "listen.addresses", streams.tls(), acceptStream);
+    const auto acceptHttp = [this, loop](HttpFace::Door door) -> Accept {
+        return [this, loop, door](std::unique_ptr<Transport> transport) {
+            http_->accept(unsigned(loop), std::move(transport), door);
+        };
+    };
+    const HttpPorts http{*config_->settings};
+    const TlsServerContext& httpTls = tls_->context({.alpn = {"http/1.1"}});
+    open(http.tlsAddresses.empty() ? settings.addresses : http.tlsAddresses, http.tlsPort, "http.addresses", &httpTls, acceptHttp(HttpFace::Door::Tls));
+    open(http.plainAddresses, http.plainPort, "http.plain_addresses", nullptr, acceptHttp(HttpFace::Door::Plain));
+}
+
 // Kept beside the database: it has to be the same after a restart.
 std::string Application::readSaltSecret() const {
     const auto path = std::filesystem::path{data_} / "salt.secret";
@@ -265,6 +283,7 @@ void Application::startControl() {
     for (auto& command : addUserCommands(registry_, *server_)) commands_.push_back(std::move(command));
     for (auto& command : addStoreCommands(registry_, *server_)) commands_.push_back(std::move(command));
     for (auto& command : addComponentCommands(registry_, *components_)) commands_.push_back(std::move(command));
+    for (auto& command : addWebCommands(registry_, *server_)) commands_.push_back(std::move(command));
     for (auto& command : addAccountCommands(registry_, *server_, *plugins_,
                                             (std::filesystem::path{data_} / "exports").string()))
         commands_.push_back(std::move(command));
@@ -303,7 +322,10 @@ Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
     addressLimit_->setMost(config->settings->get(connectionsPerAddressMax));
     server_->replace(config->settings);
     for (std::size_t i = 0; i < loops_.size(); ++i)
-        loops_[i]->post([&streams = *streams_[i]] { streams.settingsChanged(); });
+        loops_[i]->post([this, i, settings = config->settings] {
+            streams_[i]->settingsChanged();
+            http_->replace(unsigned(i), settings);
+        });
     // Before the plugins, which may want a domain that is a component's, or is none any more.
     components_->configure(*config->settings, config->components);
     // What was loaded or unloaded by hand holds until now.
@@ -358,7 +380,10 @@ void Application::stop() {
     std::promise<void> saved;
     server_->shutdown([&saved] { saved.set_value(); });
     saved.get_future().wait();
-    onEachLoop(loops_, [this](std::size_t i) { streams_[i]->closeAll(); });
+    onEachLoop(loops_, [this](std::size_t i) {
+        streams_[i]->closeAll();
+        http_->close(unsigned(i));
+    });
     // A turn more, so that the last words leave.
     onEachLoop(loops_, [](std::size_t) {});
     database_->close();

@@ -5,6 +5,7 @@
 #include "control/config.h"
 #include "control/control_socket.h"
 #include "control/daemon.h"
+#include "control/http_face.h"
 #include "control/log_sink.h"
 #include "control/plugin_commands.h"
 #include "control/server_commands.h"
@@ -49,6 +50,7 @@ private:
     void listenForComponents(std::size_t loop, const ComponentListen& where);
     // Anew, when a reload has changed where or whether. Tells what went wrong.
     Task<std::string> listenForComponentsAnew(ConfigPtr config);
+    void listenOn(std::size_t loop);
     void startControl();
     void stop();
     ConfigPtr currentConfig() const;
@@ -75,6 +77,7 @@ private:
     std::unique_ptr<Server> server_;
     std::unique_ptr<Components> components_;
     std::vector<std::unique_ptr<ClientStreams>> streams_;
+    std::unique_ptr<HttpFace> http_;
     std::vector<std::vector<std::unique_ptr<Listener>>> listeners_;  // of each loop
     std::vector<std::vector<std::unique_ptr<Listener>>> componentListeners_;
     ComponentListen componentListen_{Settings{}};  // where those are

@@ -76,6 +76,8 @@ public:
     // The client's side, for connections to other servers; `serverName` is what SNI says. The
     // peer's certificate is not judged here: `tls()` has it.
     virtual void startTls(const TlsClientContext& context, std::string_view serverName) = 0;
+    // Whether `startTls` is possible at all; what comes over HTTP has its TLS below that, or none.
+    virtual bool mayStartTls() const { return true; }
     // Nothing before the handshake has ended.
     virtual const TlsInfo* tls() const = 0;
     // Frees what only login needs (channel bindings, certificates).

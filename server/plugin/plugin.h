@@ -213,6 +213,27 @@ public:
         services_.adHocCommands.push_back(std::move(command));
     }
 
+    // What the web server serves at a path of this host (net/http_route.h), as a member function
+    // `void handler(const HttpExchangePtr&)`, or as one that waits: `Task<HttpResponse> handler(HttpExchangePtr)`.
+    template <typename P>
+    void route(HttpRoute route, P* plugin, void (P::*handler)(const HttpExchangePtr&)) {
+        route.owner = plugin_;
+        route.handle = [plugin, handler, meter = meter_](const HttpExchangePtr& exchange) {
+            const PluginMeter::Call call{meter, PluginMeter::Kind::Request};
+            (plugin->*handler)(exchange);
+        };
+        services_.httpRoutes.push_back(std::move(route));
+    }
+    template <typename P>
+    void route(HttpRoute route, P* plugin, Task<HttpResponse> (P::*handler)(HttpExchangePtr)) {
+        route.owner = plugin_;
+        route.handle = answering([plugin, handler, meter = meter_](HttpExchangePtr exchange) {
+            const PluginMeter::Call call{meter, PluginMeter::Kind::Request};
+            return (plugin->*handler)(std::move(exchange));
+        });
+        services_.httpRoutes.push_back(std::move(route));
+    }
+
     // Service discovery.
     DiscoEntry& hostDisco() { return services_.hostDisco; }
     DiscoEntry& accountDisco() { return services_.accountDisco; }

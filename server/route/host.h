@@ -3,6 +3,7 @@
 
 #include "core/option.h"
 #include "core/task.h"
+#include "net/http_route.h"
 #include "route/ad_hoc.h"
 #include "route/async_hook.h"
 #include "route/background.h"
@@ -101,6 +102,7 @@ struct Services {
     DiscoEntry accountDisco;
     std::vector<DiscoNodes> discoNodes;
     std::vector<AdHocCommand> adHocCommands;
+    std::vector<HttpRoute> httpRoutes;
     std::deque<ServedDomain> domains;  // references to them stay valid while plugins are wired
     std::vector<BackgroundWork> background;
 };

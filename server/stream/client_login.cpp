@@ -74,7 +74,13 @@ void ClientLogin::secured() {
 
 void ClientLogin::addFeatures(Element& features) {
     const ClientLimits& limits = stream_.streams_->limits(stream_.host().domain());
-    if (!stream_.isSecure() && stream_.streams_->tls()) {
+    const bool mayStartTls = stream_.transport_->mayStartTls();
+    if (!stream_.isSecure() && !mayStartTls && limits.tlsRequired) {
+        stream_.end({.condition = StreamCondition::PolicyViolation,
+                     .text = "Use an address that begins with wss or https; this one is not encrypted."});
+        return;
+    }
+    if (!stream_.isSecure() && mayStartTls && stream_.streams_->tls()) {
         Element& starttls = features.add("starttls", ns::tls);
         if (limits.tlsRequired) {
             starttls.add("required");
@@ -136,7 +142,7 @@ void ClientLogin::receive(Document element) {
 }
 
 void ClientLogin::startTls() {
-    if (stream_.isSecure() || !stream_.streams_->tls()) {
+    if (stream_.isSecure() || !stream_.streams_->tls() || !stream_.transport_->mayStartTls()) {
         stream_.output().append("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
         stream_.wantFlush();
         stream_.end({});

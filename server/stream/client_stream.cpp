@@ -208,6 +208,7 @@ void ClientStream::sendFeatures() {
     Document features{"features", ns::streams};
     if (!isAuthenticated()) {
         login_->addFeatures(*features);
+        if (phase_ == Phase::Over) return;
     } else {
         if (!session_) features->add("bind", ns::bind);
         if (!session_ || !session_->sm()) features->add("sm", ns::streamManagement);

@@ -30,7 +30,7 @@ class Migrate(unittest.TestCase):
     def configure(self, database=""):
         with open(self.config, "w") as file:
             file.write('[host."localhost"]\n[listen]\naddresses = ["127.0.0.1"]\nstarttls_port = %d\n'
-                       "tls_port = 0\n[database]\n%s\n" % (free_port(), database))
+                       "tls_port = 0\n[http]\nplain_port = 0\ntls_port = 0\n[database]\n%s\n" % (free_port(), database))
 
     @contextlib.contextmanager
     def server(self):

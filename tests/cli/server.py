@@ -46,6 +46,10 @@ addresses = ["127.0.0.1"]
 starttls_port = {port}
 tls_port = {direct}
 
+[http]
+plain_port = 0
+tls_port = 0
+
 [registration]
 enabled = true
 per_address_max = 0

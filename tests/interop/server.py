@@ -5,6 +5,7 @@
 
 The command finds in its environment:
   EPODE_TEST_HOST, EPODE_TEST_PORT (STARTTLS), EPODE_TEST_TLS_PORT (direct TLS), EPODE_TEST_DOMAIN
+  EPODE_TEST_HTTP_PORT, EPODE_TEST_HTTPS_PORT, and EPODE_TEST_FRONT_PORT for a proxy that a test starts
   EPODE_TEST_CA         the authority that has signed the server's certificate
   EPODE_TEST_ACCOUNTS   romeo:password,juliet:password
   EPODE_TEST_DATA       the server's data folder
@@ -90,7 +91,8 @@ class Server:
 
     def __init__(self, folder):
         self.folder = folder
-        self.port, self.tls_port, self.turn_port, self.proxy_port, self.component_port = free_ports(5)
+        (self.port, self.tls_port, self.turn_port, self.proxy_port, self.component_port, self.http_port, self.https_port,
+         self.front_port) = free_ports(8)
         self.turn_secret = secrets.token_hex(16)
         self.component_secret = secrets.token_hex(16)
         self.control_command = ""
@@ -101,7 +103,8 @@ class Server:
                        "CERTIFICATE": os.path.join(folder, "server.pem"), "KEY": os.path.join(folder, "server.key"),
                        "TURN_PORT": self.turn_port, "TURN_SECRET": self.turn_secret,
                        "PROXY_PORT": self.proxy_port, "COMPONENT_PORT": self.component_port,
-                       "COMPONENT_SECRET": self.component_secret}
+                       "COMPONENT_SECRET": self.component_secret,
+                       "HTTP_PORT": self.http_port, "HTTPS_PORT": self.https_port}
         self.process = None
 
     def spawn(self, command):
@@ -275,6 +278,8 @@ def main():
                 os.environ, EPODE_TEST_SERVER=server.name, EPODE_TEST_HOST="127.0.0.1",
                 EPODE_TEST_PORT=str(server.port), EPODE_TEST_TLS_PORT=str(server.tls_port), EPODE_TEST_DOMAIN=DOMAIN,
                 EPODE_TEST_CA=os.path.join(folder, "ca.pem"), EPODE_TEST_FOLDER=work, EPODE_TEST_DATA=server.data,
+                EPODE_TEST_HTTP_PORT=str(server.http_port), EPODE_TEST_HTTPS_PORT=str(server.https_port),
+                EPODE_TEST_FRONT_PORT=str(server.front_port),
                 EPODE_TEST_TURN_PORT=str(server.turn_port), EPODE_TEST_TURN_SECRET=server.turn_secret,
                 EPODE_TEST_COMPONENT_PORT=str(server.component_port),
                 EPODE_TEST_COMPONENT_SECRET=server.component_secret, EPODE_TEST_CONTROL=server.control_command,

@@ -53,7 +53,7 @@ class Server:
     def write_config(self, further):
         with open(self.config, "w") as out:
             out.write(f'shards = 2\n[host."{DOMAIN}"]\n[host."{OTHER}"]\n[listen]\naddresses = ["127.0.0.1"]\n'
-                      f'starttls_port = {self.port}\ntls_port = 0\n[client]\nbytes_per_second = "0 B"\n'
+                      f'starttls_port = {self.port}\ntls_port = 0\n[http]\nplain_port = 0\ntls_port = 0\n[client]\nbytes_per_second = "0 B"\n'
                       + further)
 
     def run(self, *words, text=None):

@@ -8,6 +8,7 @@
 #include "control/metric_page.h"
 #include "control/plugin_admin.h"
 #include "control/plugin_pages.h"
+#include "control/proxy_config.h"
 #include "control/schema_command.h"
 #include "control/store_commands.h"
 #include "control/user_commands.h"
@@ -125,6 +126,7 @@ TEST_CASE("the reference pages say what the code declares", "[reference]") {
     add(addUserCommands(registry, server.server()));
     add(addStoreCommands(registry, server.server()));
     add(addComponentCommands(registry, server.components()));
+    add(addWebCommands(registry, server.server()));
     add(addAccountCommands(registry, server.server(), plugins, ""));
     PluginHost own{""};
     add(addPluginCommands(registry, std::make_shared<PluginControls>(

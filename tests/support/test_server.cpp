@@ -1,10 +1,12 @@
 #include "tests/support/test_server.h"
 
 #include "control/config.h"
+#include "control/http_face.h"
 #include "core/base64.h"
 #include "core/log.h"
 #include "core/namespaces.h"
 #include "core/sasl/credentials.h"
+#include "net/address_limit.h"
 #include "route/login_limiter.h"
 #include "route/presence_options.h"
 #include "route/session_options.h"
@@ -23,8 +25,9 @@ namespace {
 
 OptionList allOptions(const PluginHost& plugins) {
     OptionList all;
-    for (const auto& some : {sessionOptions(), presenceOptions(), loginOptions(), clientOptions(), componentOptions(), pluginHostOptions(), plugins.options()})
+    for (const auto& some : {sessionOptions(), presenceOptions(), loginOptions(), clientOptions(), componentOptions(), httpOptions(), pluginHostOptions(), plugins.options()})
         all.insert(all.end(), some.begin(), some.end());
+    all.push_back(&connectionsPerAddressMax);
     return all;
 }
 
@@ -214,6 +217,7 @@ TestServer::~TestServer() {
     }
     clients_.clear();
     for (auto* executor : executors_) executor->stop();
+    http_.reset();
     streams_.clear();
     components_.reset();
     server_.reset();
@@ -235,6 +239,7 @@ void TestServer::boot() {
     plugins_.wire(*server_, *settings_);
     for (unsigned i = 0; i < shards_; ++i)
         streams_.push_back(std::make_unique<ClientStreams>(server_->shard(i), streams_, &tls_));
+    http_ = std::make_unique<HttpFace>(*server_, streams_, settings_);
     run();
     bool isRestored = false;
     server_->restore([&isRestored] { isRestored = true; });
@@ -249,6 +254,20 @@ SimTransport::Connection TestServer::open(const SimLinkSettings& settings, bool 
     std::erase_if(links_, [](const auto& link) { return link.expired(); });
     links_.push_back(connection.link);
     if (!isDown_) accept(std::move(connection.server), directTls);
+    connection.server.reset();
+    return connection;
+}
+
+SimTransport::Connection TestServer::openHttp(const SimLinkSettings& settings, bool directTls,
+                                              unsigned shard) {
+    auto connection = SimTransport::connect(*clientExecutor_, *executors_[shard], settings);
+    std::erase_if(links_, [](const auto& link) { return link.expired(); });
+    links_.push_back(connection.link);
+    if (!isDown_)
+        executors_[shard]->post([this, directTls, shard, moved = std::move(connection.server)]() mutable {
+            if (directTls) moved->startTls(tls_);
+            http_->accept(shard, std::move(moved), directTls ? HttpFace::Door::Tls : HttpFace::Door::Plain);
+        });
     connection.server.reset();
     return connection;
 }
@@ -311,7 +330,10 @@ void TestServer::restart(Duration downFor) {
     for (int i = 0; i < 100 && !stopped; ++i) advance(std::chrono::milliseconds{100});
     if (!stopped) throw std::logic_error{"the server did not stop"};
     for (std::size_t i = 0; i < executors_.size(); ++i)
-        executors_[i]->post([&streams = *streams_[i]] { streams.closeAll(); });
+        executors_[i]->post([this, i, &streams = *streams_[i]] {
+            streams.closeAll();
+            http_->close(unsigned(i));
+        });
     run();
     crash(downFor);
 }
@@ -328,6 +350,7 @@ void TestServer::crash(Duration downFor) {
     run();
     setLogLevel("route", level);
     for (auto* executor : executors_) executor->stop();
+    http_.reset();
     streams_.clear();
     components_.reset();
     server_.reset();

@@ -25,6 +25,7 @@
 
 namespace epode {
 
+class HttpFace;
 class TestServer;
 
 // A client: sends what it is told to, and keeps what it gets.
@@ -114,6 +115,10 @@ public:
     SimTransport::Connection open(const SimLinkSettings& settings, bool directTls);
     // The same for a component (XEP-0114), on the shard given.
     TestClient& connectComponent(unsigned shard = 0, const SimLinkSettings& settings = {});
+    // A connection to the web server of the first shard, or of another one; the caller is its user.
+    SimTransport::Connection openHttp(const SimLinkSettings& settings = {}, bool directTls = false,
+                                      unsigned shard = 0);
+    HttpFace& http() { return *http_; }
     // Connected, logged in, bound; `available` as well unless it is told not to.
     TestClient& login(std::string_view full, bool available = true);
 
@@ -163,6 +168,7 @@ private:
     std::unique_ptr<Server> server_;
     std::unique_ptr<Components> components_;
     std::vector<std::unique_ptr<ClientStreams>> streams_;
+    std::unique_ptr<HttpFace> http_;
     std::vector<std::unique_ptr<TestClient>> clients_;
     bool isDown_ = false;
 };

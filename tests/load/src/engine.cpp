@@ -184,6 +184,9 @@ void Engine::startLogin(Connection& c) {
     c.authed = c.smOn = c.tlsOn = false;
     c.in.clear();
     c.out.clear();
+    c.frames.clear();
+    c.framed = 0;
+    c.upgraded = false;
     c.tStart = nowNs();
     inflightLogins++;
     c.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -246,6 +249,8 @@ void Engine::closeConn(Connection& c, const char* why, bool countFail) {
     c.state = State::Closed;
     std::string().swap(c.in);
     std::string().swap(c.out);
+    std::string().swap(c.frames);
+    c.framed = 0;
     c.scram.reset();
     onClosed(c);
 }
@@ -254,6 +259,17 @@ void Engine::openStream(Connection& c) {
     c.depth = 0;
     c.scanpos = 0;
     c.state = State::Stream;
+    if (options.webSocket) {
+        if (!c.upgraded && c.out.empty()) {
+            queue(c, "GET /xmpp-websocket HTTP/1.1\r\nHost: " + options.domain +
+                         "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: xmpp\r\n\r\n");
+            c.framed = uint32_t(c.out.size());
+        }
+        c.depth = 1;  // no header comes
+        queue(c, "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' version='1.0' to='" + options.domain + "'/>");
+        return;
+    }
     std::string h =
         "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
         "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='" +
@@ -287,7 +303,9 @@ void Engine::beginTls(Connection& c) {
         if (kept[c.idx].session) SSL_set_session(c.ssl, kept[c.idx].session);
     }
     if (options.tls == 2 && !options.raw)
-        SSL_set_alpn_protos(c.ssl, (const unsigned char*)"\x0bxmpp-client", 12);
+        SSL_set_alpn_protos(
+            c.ssl, (const unsigned char*)(options.webSocket ? "\x08http/1.1" : "\x0bxmpp-client"),
+            options.webSocket ? 9 : 12);
     SSL_set_connect_state(c.ssl);
     c.state = State::Tls;
     stepTls(c);
@@ -386,6 +404,58 @@ void Engine::doRead(Connection& c) {
 
 // returns false when the connection is gone
 bool Engine::feedBytes(Connection& c, const char* p, size_t n, uint64_t t) {
+    if (!options.webSocket) return feedXml(c, p, n, t);
+    std::string_view bytes{p, n};
+    std::string kept;
+    if (!c.frames.empty()) {
+        kept.swap(c.frames);
+        bytes = kept.append(p, n);
+    }
+    return feedFrames(c, bytes, t);
+}
+
+// The answer to the handshake, then frames with an element each.
+bool Engine::feedFrames(Connection& c, std::string_view bytes, uint64_t t) {
+    if (!c.upgraded) {
+        const auto end = bytes.find("\r\n\r\n");
+        if (end == std::string_view::npos) {
+            c.frames = bytes;
+            return true;
+        }
+        if (!bytes.starts_with("HTTP/1.1 101")) {
+            complain(c, "upgrade", bytes.substr(0, 100));
+            closeConn(c, "upgrade");
+            return false;
+        }
+        c.upgraded = true;
+        bytes.remove_prefix(end + 4);
+    }
+    while (bytes.size() >= 2) {
+        const auto byte = [&](size_t i) { return uint64_t((unsigned char)bytes[i]); };
+        size_t head = 2;
+        uint64_t length = byte(1);
+        if (length == 126) head = 4;
+        if (length == 127) head = 10;
+        if (bytes.size() < head) break;
+        if (head > 2) {
+            length = 0;
+            for (size_t i = 2; i < head; i++) length = length << 8 | byte(i);
+        }
+        if (bytes.size() < head + length) break;
+        const std::string_view payload = bytes.substr(head, length);
+        if (byte(0) != 0x81 || payload.starts_with("<close ")) {
+            closeConn(c, "stream closed by server");
+            return false;
+        }
+        if (!payload.starts_with("<open ") && !feedXml(c, payload.data(), payload.size(), t))
+            return false;
+        bytes.remove_prefix(head + length);
+    }
+    c.frames = bytes;
+    return true;
+}
+
+bool Engine::feedXml(Connection& c, const char* p, size_t n, uint64_t t) {
     if (c.in.empty()) {
         size_t used = feed(c, p, n, t);
         if (c.fd < 0) return false;
@@ -417,6 +487,42 @@ static inline size_t tagEnd(const char* b, size_t i, size_t n) {
         p++;
     }
     return size_t(-1);
+}
+
+// What was queued as over TCP gets a frame for each element, masked by zeros.
+void Engine::frameOutput(Connection& c) {
+    const std::string raw = c.out.substr(c.framed);
+    c.out.resize(c.framed);
+    size_t at = 0;
+    while (at < raw.size()) {
+        size_t pos = at;
+        int depth = 0;
+        do {
+            const size_t end = tagEnd(raw.data(), pos, raw.size());
+            if (end == size_t(-1)) break;
+            if (raw[pos + 1] == '/')
+                depth--;
+            else if (raw[end - 1] != '/')
+                depth++;
+            const size_t next = raw.find('<', end);
+            pos = depth > 0 && next != std::string::npos ? next : end + 1;
+        } while (depth > 0 && pos < raw.size());
+        std::string_view element = std::string_view(raw).substr(at, pos - at);
+        if (element.starts_with("</"))
+            element = "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>";
+        c.out += char(0x81);
+        if (element.size() < 126) {
+            c.out += char(0x80 | element.size());
+        } else {
+            c.out += char(0x80 | 126);
+            c.out += char(element.size() >> 8);
+            c.out += char(element.size() & 0xff);
+        }
+        c.out.append(4, '\0');
+        c.out.append(element);
+        at = pos;
+    }
+    c.framed = uint32_t(c.out.size());
 }
 
 // Splits the byte stream into first-level elements. Returns bytes consumed.
@@ -816,6 +922,7 @@ void Engine::nowOnline(Connection& c) {
 
 void Engine::flush(Connection& c) {
     if (c.fd < 0 || c.state == State::Connecting || c.state == State::Tls) return;
+    if (options.webSocket && c.framed < c.out.size()) frameOutput(c);
     while (c.outoff < c.out.size()) {
         size_t left = c.out.size() - c.outoff;
         ssize_t n;
@@ -847,6 +954,7 @@ void Engine::flush(Connection& c) {
         c.outoff += uint32_t(n);
     }
     c.outoff = 0;
+    c.framed = 0;
     if (c.out.capacity() > 4096)
         std::string().swap(c.out);
     else

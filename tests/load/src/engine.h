@@ -19,6 +19,7 @@ struct Options {
     std::string scramCache;  // file
     // SASL2 with Bind 2 and a token (XEP-0484); the TLS session is resumed when there is one.
     bool fast = false;
+    bool webSocket = false;  // the streams of RFC 7395, at /xmpp-websocket
     bool sm = false, roster = false, presence = false, raw = false;
     int smReq = 0;  // client asks for an ack each sm_req stanzas it sends (0: never)
     int first = 0, n = 100, conc = 50, nsrc = 0;
@@ -75,6 +76,10 @@ struct Connection {
     uint32_t smH = 0, smSent = 0;
     uint64_t tStart = 0;
     std::string in, out;
+    // Of a WebSocket: how much of `out` is in frames, and what of a frame has come.
+    uint32_t framed = 0;
+    bool upgraded = false;
+    std::string frames;
     std::unique_ptr<Scram> scram;
 };
 
@@ -160,6 +165,9 @@ private:
     void openStream(Connection& c);
     void doRead(Connection& c);
     bool feedBytes(Connection& c, const char* p, size_t n, uint64_t t);
+    bool feedXml(Connection& c, const char* p, size_t n, uint64_t t);
+    bool feedFrames(Connection& c, std::string_view bytes, uint64_t t);
+    void frameOutput(Connection& c);
     size_t feed(Connection& c, const char* b, size_t n, uint64_t t);
     void stanza(Connection& c, std::string_view s, uint64_t t);
     void features(Connection& c, std::string_view s);

@@ -11,6 +11,7 @@ Connection
   --host A --port P      server address (127.0.0.1 15222)
   --domain D             XMPP domain (localhost)
   --tls none|starttls|direct
+  --websocket            streams over WebSocket, with --tls none or direct
   --mech SCRAM-SHA-1|PLAIN
   --fast                 login: SASL2, Bind 2 and a token (FAST) on a resumed TLS session, after one login
                          with the password that is not measured
@@ -75,7 +76,9 @@ int main(int argc, char** argv) {
                 fputs(usage, stderr);
                 return 2;
             }
-        } else if (a == "--mech")
+        } else if (a == "--websocket")
+            options.webSocket = true;
+        else if (a == "--mech")
             options.mech = val();
         else if (a == "--scram-cache")
             options.scramCache = val();
