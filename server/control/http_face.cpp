@@ -76,7 +76,7 @@ HttpFace::HttpFace(Server& server, std::vector<std::unique_ptr<ClientStreams>>& 
     // Behind a proxy the loops' listeners see one address; what clients say of theirs is counted
     // here.
     const auto limit = AddressLimit::make(settings->get(connectionsPerAddressMax));
-    bosh_ = std::make_unique<BoshSessions>(limit);
+    bosh_ = std::make_shared<BoshSessions>(limit);
     for (unsigned i = 0; i < server.shardCount(); ++i) {
         auto loop = std::make_unique<Loop>(server.shard(i), *streams[i],
                                            readSettings(*settings, server.shardCount()),

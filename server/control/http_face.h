@@ -55,7 +55,7 @@ private:
 
     Server& server_;
     std::vector<std::unique_ptr<ClientStreams>>& streams_;
-    std::unique_ptr<BoshSessions> bosh_;
+    std::shared_ptr<BoshSessions> bosh_;
     std::vector<std::unique_ptr<Loop>> loops_;
 };
 

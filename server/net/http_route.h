@@ -23,9 +23,9 @@ struct HttpRoute {
     std::vector<HttpMethod> methods;  // what serves GET serves HEAD as well; OPTIONS needs nobody
     std::string path;                 // "/bosh"; ending with "/*": everything below it as well
     HttpOrigins origins = HttpOrigins::Same;
-    std::uint64_t bodyBytesMax = 0;   // of a request; what is longer is refused with 413
+    std::uint64_t bodyBytesMax = 0;  // of a request; what is longer is refused with 413
     std::function<void(const HttpExchangePtr&)> handle{};
-    std::string owner{};              // a plugin's name
+    std::string owner{};  // a plugin's name
 
     bool takes(HttpMethod method) const;
     bool matches(std::string_view asked) const;

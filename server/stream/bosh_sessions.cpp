@@ -77,8 +77,8 @@ void BoshSessions::create(BoshRequest request, ClientStreams& streams,
         place = std::move(*taken);
     }
     std::string sid = randomId(sidCharacters);
-    auto transport =
-        std::make_unique<BoshTransport>(*this, sid, request, settings, std::move(place));
+    auto transport = std::make_unique<BoshTransport>(shared_from_this(), sid, request, settings,
+                                                     std::move(place));
     BoshTransport& session = *transport;
     add(sid, session, streams.shard().executor());
     streams.accept(std::move(transport));
@@ -113,8 +113,9 @@ void BoshSessions::deliver(BoshRequest request) {
         }
         session->receive(std::move(request));
     } else {
-        executor->post(
-            [this, request = std::move(request)]() mutable { deliver(std::move(request)); });
+        executor->post([self = shared_from_this(), request = std::move(request)]() mutable {
+            self->deliver(std::move(request));
+        });
     }
 }
 
@@ -154,8 +155,9 @@ void BoshSessions::arrive(const std::string& sid, Executor& executor) {
         waiting = std::exchange(found->second.waiting, {});
     }
     for (auto& request : waiting)
-        executor.post(
-            [this, request = std::move(request)]() mutable { deliver(std::move(request)); });
+        executor.post([self = shared_from_this(), request = std::move(request)]() mutable {
+            self->deliver(std::move(request));
+        });
 }
 
 std::size_t BoshSessions::count() const {

@@ -34,7 +34,8 @@ struct BoshRequest {
     BoshBody body;
 };
 
-class BoshSessions {
+// Its sessions keep it: they may end after whoever has made it.
+class BoshSessions : public std::enable_shared_from_this<BoshSessions> {
 public:
     explicit BoshSessions(std::shared_ptr<AddressLimit> limit) : limit_{std::move(limit)} {}
 

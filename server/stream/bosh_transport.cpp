@@ -42,9 +42,10 @@ std::string makeBody(std::string_view attributes, std::string_view payloads) {
 
 }  // namespace
 
-BoshTransport::BoshTransport(BoshSessions& sessions, std::string sid, const BoshRequest& request,
-                             const BoshSettings& settings, AddressLimit::Place place)
-    : sessions_{sessions},
+BoshTransport::BoshTransport(std::shared_ptr<BoshSessions> sessions, std::string sid,
+                             const BoshRequest& request, const BoshSettings& settings,
+                             AddressLimit::Place place)
+    : sessions_{std::move(sessions)},
       sid_{std::move(sid)},
       settings_{settings},
       address_{request.exchange->request().address},
@@ -72,7 +73,7 @@ BoshTransport::BoshTransport(BoshSessions& sessions, std::string sid, const Bosh
 }
 
 BoshTransport::~BoshTransport() {
-    sessions_.remove(sid_);
+    sessions_->remove(sid_);
     for (const auto& held : held_) answerBosh(held.exchange, boshTermination("item-not-found"));
     for (const auto& [rid, request] : early_)
         answerBosh(request.exchange, boshTermination("item-not-found"));
@@ -348,7 +349,7 @@ void BoshTransport::endNow(std::string_view reason) {
     phase_ = Phase::Closed;
     waitTimer_ = {};
     inactivityTimer_ = {};
-    sessions_.remove(sid_);
+    sessions_->remove(sid_);
     // Not from within a call of the user's own.
     post([this, why = std::string{reason}] { user_->onClosed(why); });
 }
@@ -373,14 +374,14 @@ void BoshTransport::doMove(std::unique_ptr<Transport> self, Executor& to,
     inactivityTimer_ = {};
     alive_ = std::make_shared<int>();  // what is posted here finds nobody
     isAnswerDue_ = false;
-    sessions_.leave(sid_);
+    sessions_->leave(sid_);
     // At the end of the turn: whoever called is still at work here.
     Executor::current()->atEndOfTurn(
         [this, self = std::move(self), target = &to, arrived = std::move(arrived)]() mutable {
             target->post(
                 [this, self = std::move(self), target, arrived = std::move(arrived)]() mutable {
                     isMoving_ = false;
-                    sessions_.arrive(sid_, *target);
+                    sessions_->arrive(sid_, *target);
                     answerLater();
                     post([this] { takeInOrder(); });
                     arrived(std::move(self));

@@ -18,8 +18,9 @@ namespace epode {
 class BoshTransport final : public Transport {
 public:
     // Of a request for a session, which is known to be a good one. On the current executor.
-    BoshTransport(BoshSessions& sessions, std::string sid, const BoshRequest& request,
-                  const BoshSettings& settings, AddressLimit::Place place);
+    BoshTransport(std::shared_ptr<BoshSessions> sessions, std::string sid,
+                  const BoshRequest& request, const BoshSettings& settings,
+                  AddressLimit::Place place);
     ~BoshTransport() override;
 
     // After the user is set: opens the stream.
@@ -75,7 +76,7 @@ private:
     void setTimers();
     void post(UniqueFunction<void()> work);
 
-    BoshSessions& sessions_;
+    const std::shared_ptr<BoshSessions> sessions_;
     const std::string sid_;
     const BoshSettings settings_;
     TransportUser* user_ = nullptr;
