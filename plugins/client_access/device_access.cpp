@@ -12,6 +12,8 @@ namespace epode::devices {
 namespace {
 
 void endSessions(Shard& home, const Jid& account, const std::string& device) {
+    if (Host* host = home.host(account.domain()))
+        noteRevocation(*host, account, device, home.executor().now());
     Account* loaded = home.loaded(account.text());
     if (!loaded) return;
     std::vector<Session*> ending;

@@ -254,8 +254,10 @@ private:
         co_await settle(*account);
         const auto found = co_await store_.metadata(login.id);
         mam::addMetadata(login.bound->add(metadata.name, metadata.ns), found);
-        account = login.shard->loaded(login.account.text());
-        if (account && found) account->fetched(0, toMilliseconds(found->last.stamp()));
+        if (!found) co_return;
+        login.whenBound.push_back([last = toMilliseconds(found->last.stamp())](Session& session) {
+            session.account().fetched(0, last);
+        });
     }
 
     // ---- preferences

@@ -58,6 +58,9 @@ StanzaError::StanzaError(ErrorType type, Condition condition, std::string text)
 Element& StanzaError::addTo(Element& stanza) const {
     Element& error = stanza.add("error");
     error.set("type", toText(type));
+    // The one code of before RFC 6120 (XEP-0086) that clients of today can't do without: profanity
+    // publishes no OMEMO device when what it hears of the list that isn't there has none.
+    if (condition == Condition::ItemNotFound) error.set("code", "404");
     error.add(toText(condition), ns::stanzaErrors).addText(content);
     if (!text.empty()) {
         Element& explanation = error.add("text", ns::stanzaErrors);

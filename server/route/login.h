@@ -14,6 +14,7 @@
 #pragma once
 
 #include "core/element.h"
+#include "core/executor.h"
 #include "core/jid.h"
 #include "core/sasl/mechanisms.h"
 #include "core/task.h"
@@ -45,6 +46,7 @@ struct UserAgent {
 // One attempt to log in, and what came of it.
 struct Login {
     Shard* shard = nullptr;  // the account's own from onLogin on
+    SteadyTime began{};
     Host* host = nullptr;
     std::string address;  // the peer's
     std::string mechanism;
@@ -63,6 +65,8 @@ struct Login {
     Document success{"success", "urn:xmpp:sasl:2"};  // what onLogin adds goes into <success/>
     Document bound{"bound", "urn:xmpp:bind:0"};  // what onBinding and onInline add: into <bound/>
     StateSlots slots;                            // of the plugins, for this login
+    // What onBinding wants done to the session, when it exists.
+    std::vector<std::function<void(Session&)>> whenBound;
 
     const Element* bind() const { return request->child("bind", "urn:xmpp:bind:0"); }
 };
@@ -78,6 +82,12 @@ struct SessionDevice {
     std::string save() const { return id; }
     static SessionDevice restore(std::string_view text) { return {std::string{text}}; }
 };
+
+// The access of a device is taken away, on its account's shard: whatever login of it is under way at
+// this moment gets no session, though it has proved who it is before.
+void noteRevocation(Host& host, const Jid& account, std::string device, SteadyTime now);
+// Whether that has happened since then.
+bool isRevokedSince(Host& host, const Jid& account, std::string_view device, SteadyTime began);
 
 // An answer to one step of a task: data for the client, the end, or a refusal of the login.
 struct TaskDone {};

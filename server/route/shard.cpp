@@ -166,6 +166,12 @@ void Shard::receive(StanzaPtr stanza, Hold hold) {
                 dispatchIq(*this, *host, Addressee::Account, stanza, hold);
                 return;
             }
+            // RFC 6121, 4.3.2: as strangers are answered who ask for somebody.
+            if (stanza->isPresence() && stanza->type() == StanzaType::Probe) {
+                server_.route(Stanza::presence(StanzaType::Unsubscribed, stanza->to().bare(),
+                                               stanza->from(), stanza->id()));
+                return;
+            }
             // RFC 6121, 8.5.1 and table 1. A subscription request to nobody is dropped, so that
             // addresses can't be tried out by it.
             const bool isHeadline = stanza->isMessage() && stanza->type() == StanzaType::Headline;

@@ -84,7 +84,7 @@ void ClientStream::bind(const Stanza& request, const Element& bind) {
 void ClientStream::bindTo(Account& account, std::string_view wanted, StanzaPtr request) {
     const Jid full =
         *authenticated_.withResource(wanted.empty() ? std::string_view{randomId(10)} : wanted);
-    if (refusesWhenStopping()) return;
+    if (refusesWhenStopping() || login_->refusesRevoked()) return;
     Session* session = makeSession(account, full);
     if (!session) {
         request->error({ErrorType::Wait, Condition::ResourceConstraint,

@@ -43,6 +43,8 @@ public:
     void resumed(const Jid& full, std::uint32_t h, std::string_view smId);
     // Of the client that has logged in by SASL2 and said which one it is; else "".
     std::string deviceId() const { return login_ ? login_->deviceId : std::string{}; }
+    // Ends the stream when the device's access was revoked while it was logging in.
+    bool refusesRevoked();
     void resumptionFailed(Condition condition, std::string_view text);
 
     // The stream goes to another shard, or is gone: no timer of ours fires any more. After `arrive`

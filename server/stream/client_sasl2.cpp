@@ -97,6 +97,7 @@ void ClientLogin::beginSasl2(Document request) {
     services_ = stream_.host().sharedServices();
     login_ = std::make_unique<Login>();
     login_->shard = &stream_.shard();
+    login_->began = stream_.shard().executor().now();
     login_->host = &stream_.host();
     login_->address = stream_.peerAddress();
     login_->mechanism = mechanism;
@@ -326,8 +327,17 @@ void ClientLogin::finishUnbound() {
     proceed();
 }
 
+// It was valid when the token was looked up; meanwhile its owner may have taken it away.
+bool ClientLogin::refusesRevoked() {
+    if (!login_ || !isRevokedSince(stream_.host(), login_->account, login_->deviceId, login_->began))
+        return false;
+    stream_.end({.condition = StreamCondition::NotAuthorized,
+                 .text = "The access of this device was revoked."});
+    return true;
+}
+
 void ClientLogin::bind(Account& account) {
-    if (stream_.refusesWhenStopping()) return;
+    if (stream_.refusesWhenStopping() || refusesRevoked()) return;
     const auto full = account.jid().withResource(resourceFor(*login_->bind()));
     endEarlierSessions(account);
     Session* session = stream_.makeSession(account, *full);
@@ -338,6 +348,7 @@ void ClientLogin::bind(Account& account) {
     }
     if (!login_->deviceId.empty()) session->state<SessionDevice>().id = login_->deviceId;
     addInline(*session);
+    for (const auto& then : login_->whenBound) then(*session);
     std::string bound;
     writeXml(bound, *login_->bound, ns::sasl2);
     writeSuccess(full->text(), bound);

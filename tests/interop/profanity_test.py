@@ -15,10 +15,12 @@ support.need("profanity")
 ROMEO, JULIET = support.address("romeo"), support.address("juliet")
 
 
-def profanity(policy):
-    """policy: force is STARTTLS, legacy is direct TLS."""
+def profanity(policy, name="romeo"):
+    """policy: force is STARTTLS, legacy is direct TLS. Started again it has what it had."""
+    address, home = support.address(name), os.path.join(support.FOLDER, name)
+
     def write(path, text):
-        path = os.path.join(support.FOLDER, path)
+        path = os.path.join(home, path)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w") as out:
             out.write(text)
@@ -31,16 +33,16 @@ def profanity(policy):
           f"[connection]\ntls.certpath={authorities}\n[ui]\nsplash=false\n[notifications]\nmessage=false\n"
           "[logging]\nchlog=false\n")
     write("data/profanity/accounts",
-          f"[{ROMEO}]\nenabled=true\njid={ROMEO}\nserver={support.HOST}\n"
+          f"[{address}]\nenabled=true\njid={address}\nserver={support.HOST}\n"
           f"port={support.TLS_PORT if policy == 'legacy' else support.PORT}\nresource=profanity\n"
-          f"password={support.ACCOUNTS['romeo']}\ntls.policy={policy}\npresence.last=online\npresence.login=online\n")
-    return Terminal(["profanity", "-a", ROMEO],
-                    {"XDG_CONFIG_HOME": os.path.join(support.FOLDER, "config"),
-                     "XDG_DATA_HOME": os.path.join(support.FOLDER, "data")})
+          f"password={support.ACCOUNTS[name]}\ntls.policy={policy}\npresence.last=online\npresence.login=online\n")
+    return Terminal(["profanity", "-a", address],
+                    {"XDG_CONFIG_HOME": os.path.join(home, "config"),
+                     "XDG_DATA_HOME": os.path.join(home, "data")}, "tmux-" + name)
 
 
-async def logs_in(terminal):
-    await terminal.says(re.escape(ROMEO) + r"/profanity logged in successfully")
+async def logs_in(terminal, address=ROMEO):
+    await terminal.says(re.escape(address) + r"/profanity logged in successfully")
 
 
 async def direct_tls():
@@ -107,7 +109,69 @@ async def offline():
     await juliet.gone()
 
 
-CASES = {case.__name__: case for case in (chat, offline, direct_tls)}
+async def writes_secretly(terminal, text):
+    """The keys are fetched when the conversation begins. What is written before is refused, with the advice to
+    begin again."""
+    for attempt in range(1, support.PATIENCE):
+        said = f"{text} {attempt}"
+        try:
+            await terminal.does(said, "me: " + said, patience=1)
+            return said
+        except AssertionError:
+            for command in ("/omemo end", "/omemo start"):
+                terminal.type(command)
+                terminal.key("Enter")
+    raise AssertionError(f"the keys for '{text}' don't come")
+
+
+async def omemo():
+    """End to end (XEP-0384) between two of them, one of which is away meanwhile."""
+    romeo, juliet = profanity("force"), profanity("force", "juliet")
+    try:
+        await logs_in(romeo)
+        await logs_in(juliet, JULIET)
+        for one, other in ((romeo, JULIET), (juliet, ROMEO)):
+            await one.does(f"/roster add {other}", r"Roster item added")
+            await one.does(f"/sub request {other}", r"(?i)sent.*request|request.*sent")
+        for one, other in ((romeo, JULIET), (juliet, ROMEO)):
+            await one.says(r"(?i)authori[sz]ation request|subscription request")
+            one.type(f"/sub allow {other}")
+            one.key("Enter")
+        for one in (romeo, juliet):
+            await one.says(r"\+\+ .*is online")
+            await one.does("/omemo trustmode blind", r"(?i)trust mode")
+            await one.does("/omemo gen", r"materials generated")
+        await romeo.does(f"/omemo start {JULIET}", r"(?i)OMEMO session started|generat")
+        said = await writes_secretly(romeo, "Meet me at the friar's cell")
+        juliet.type(f"/msg {ROMEO}")
+        juliet.key("Enter")
+        await juliet.says(said)
+        await juliet.does("/omemo start", r"(?i)OMEMO session (already )?(started|has been started)|\[OMEMO\]")
+        await romeo.says(await writes_secretly(juliet, "I'll not fail"))
+        # What comes while she is away is read when she is back.
+        juliet.type("/quit")
+        juliet.key("Enter")
+        await juliet.says("Pane is dead")
+        juliet.close()
+        await romeo.does("Bring the ladder", r"Bring the ladder")
+        juliet = profanity("force", "juliet")
+        await logs_in(juliet, JULIET)
+        juliet.type(f"/msg {ROMEO}")
+        juliet.key("Enter")
+        await juliet.says("Bring the ladder")
+    finally:
+        romeo.close()
+        juliet.close()
+    # Nobody but the two could read it.
+    for folder, _, files in os.walk(support.SERVER_DATA):
+        for name in files:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                with open(path, "rb") as file:
+                    assert b"friar's cell" not in file.read(), name
+
+
+CASES = {case.__name__: case for case in (chat, offline, direct_tls, omemo)}
 
 if __name__ == "__main__":
     asyncio.run(asyncio.wait_for(support.run_case(CASES, sys.argv[1:])(), 4 * support.PATIENCE))

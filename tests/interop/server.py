@@ -7,6 +7,7 @@ The command finds in its environment:
   EPODE_TEST_HOST, EPODE_TEST_PORT (STARTTLS), EPODE_TEST_TLS_PORT (direct TLS), EPODE_TEST_DOMAIN
   EPODE_TEST_CA         the authority that has signed the server's certificate
   EPODE_TEST_ACCOUNTS   romeo:password,juliet:password
+  EPODE_TEST_DATA       the server's data folder
   EPODE_TEST_FOLDER     a folder of its own, removed afterwards
   EPODE_TEST_TURN_PORT, EPODE_TEST_TURN_SECRET   of a TURN server that clients are told of; a test starts it
 The server is Epode ($EPODE_SERVER, default build/bin/epoded), or with EPODE_TEST_SERVER=prosody
@@ -266,7 +267,7 @@ def main():
             status = run_command(arguments, dict(
                 os.environ, EPODE_TEST_SERVER=server.name, EPODE_TEST_HOST="127.0.0.1",
                 EPODE_TEST_PORT=str(server.port), EPODE_TEST_TLS_PORT=str(server.tls_port), EPODE_TEST_DOMAIN=DOMAIN,
-                EPODE_TEST_CA=os.path.join(folder, "ca.pem"), EPODE_TEST_FOLDER=work,
+                EPODE_TEST_CA=os.path.join(folder, "ca.pem"), EPODE_TEST_FOLDER=work, EPODE_TEST_DATA=server.data,
                 EPODE_TEST_TURN_PORT=str(server.turn_port), EPODE_TEST_TURN_SECRET=server.turn_secret,
                 EPODE_TEST_ACCOUNTS=",".join(f"{name}:{password}" for name, password in passwords.items())))
         finally:

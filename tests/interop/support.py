@@ -10,6 +10,7 @@ PORT = int(os.environ.get("EPODE_TEST_PORT", "0"))
 TLS_PORT = int(os.environ.get("EPODE_TEST_TLS_PORT", "0"))
 DOMAIN = os.environ.get("EPODE_TEST_DOMAIN", "")
 CA = os.environ.get("EPODE_TEST_CA", "")
+SERVER_DATA = os.environ.get("EPODE_TEST_DATA", "")
 FOLDER = os.environ.get("EPODE_TEST_FOLDER", "/tmp")
 ACCOUNTS = dict(pair.split(":", 1) for pair in os.environ.get("EPODE_TEST_ACCOUNTS", "").split(",") if pair)
 SKIPPED = 77

@@ -9,9 +9,9 @@ import support
 
 
 class Terminal:
-    def __init__(self, command, environment=None):
+    def __init__(self, command, environment=None, name="tmux"):
         support.need("tmux")
-        self.socket = os.path.join(support.FOLDER, "tmux")
+        self.socket = os.path.join(support.FOLDER, name)
         self.environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TERM": "screen",
                             "HOME": support.FOLDER, **(environment or {})}
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", "150", "-y", "50", *command)
@@ -33,23 +33,23 @@ class Terminal:
     def key(self, *names):
         self.tmux("send-keys", *names)
 
-    async def says(self, pattern):
+    async def says(self, pattern, patience=support.PATIENCE):
         """Waits until the screen matches the regular expression; returns the match."""
-        end = time.monotonic() + support.PATIENCE
+        end = time.monotonic() + patience
         while True:
             shown = self.screen()
             match = re.search(pattern, shown, re.M)
             if match:
                 return match
             if time.monotonic() > end:
-                raise AssertionError(f"the screen doesn't show /{pattern}/ within {support.PATIENCE} s:\n{shown}")
+                raise AssertionError(f"the screen doesn't show /{pattern}/ within {patience} s:\n{shown}")
             await asyncio.sleep(0.1)  # lint: polls
 
-    async def does(self, line, pattern):
+    async def does(self, line, pattern, patience=support.PATIENCE):
         """Types a line and waits for what it brings up."""
         self.type(line)
         self.key("Enter")
-        return await self.says(pattern)
+        return await self.says(pattern, patience)
 
     def close(self):
         try:

@@ -172,6 +172,37 @@ TEST_CASE("a device that has a token alone is revoked for good") {
     CHECK(client.streamError() == "not-authorized");
 }
 
+TEST_CASE("a device whose access is revoked while it logs in gets no session") {
+    const unsigned shards = GENERATE(1u, 3u);
+    TestServer server{{}, shards};
+    server.addAccount("juliet@capulet.example");
+    const auto token = getToken(server, "juliet", "HT-SHA-256-EXPR");
+    const bool isRevoked = GENERATE(true, false);
+    CAPTURE(shards, isRevoked);
+
+    // It has proved who it is, and is about to bind.
+    auto& client = open(server).forget();
+    client.send(byToken(client, "juliet", "HT-SHA-256-EXPR", token));
+    success2(client);
+    client.forget();
+    server.advance(1s);
+    const auto id = list(loginAs(server, laptop)).front().id;
+    CHECK_FALSE(command(server, "device revoke", "juliet@capulet.example",
+                        isRevoked ? list(loginAs(server, laptop)).back().id : id)
+                    .isRefusal());
+    client.send("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+    if (isRevoked)
+        CHECK(client.streamError() == "not-authorized");
+    else
+        CHECK(client.next().find("<jid>") != std::string::npos);
+
+    // Who knows the password comes in again at once.
+    server.advance(1s);
+    auto& again = open(server).forget();
+    again.send(plain2("juliet", userAgent(phone) + bind2()));
+    success2(again);
+}
+
 TEST_CASE("which device a session belongs to is known after a restart") {
     TestServer server;
     server.addAccount("juliet@capulet.example");

@@ -425,10 +425,15 @@ TEST_CASE("a probe of a stranger is answered with unsubscribed from the bare add
     romeo.getsNothing();
 }
 
-TEST_CASE("a probe of nobody is not answered") {
+TEST_CASE("a probe of nobody is answered as a stranger's is, so that it tells nothing") {
     Stage stage;
-    stage.otherServerSends(
-        "<presence type='probe' from='paris@verona.example' to='nobody@capulet.example'/>");
+    for (const std::string to : {"nobody@capulet.example", "nobody@capulet.example/orchard"}) {
+        stage.otherServerSends("<presence type='probe' id='p' from='paris@verona.example' to='" +
+                               to + "'/>");
+        stage.otherServerGets(
+            "<presence from='nobody@capulet.example' to='paris@verona.example' "
+            "type='unsubscribed' id='p'/>");
+    }
     stage.otherServerGetsNothing();
 }
 
