@@ -107,7 +107,7 @@ std::optional<StanzaError> Service::whyNotEnter(const Room& room, const Jid& bar
     if (room.config.isMembersOnly && affiliation < Affiliation::Member)
         return StanzaError{ErrorType::Auth, Condition::RegistrationRequired,
                            "Only members may enter this room."};
-    if (room.config.isPasswordProtected && affiliation != Affiliation::Owner) {
+    if (room.config.isPasswordProtected) {
         const Element* x = presence.root().child("x", names::muc);
         const Element* password = x ? x->child("password") : nullptr;
         std::string given;

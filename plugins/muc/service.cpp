@@ -27,6 +27,8 @@ Task<RoomPtr> Service::load(Shard& shard, Jid address) {
     auto room = std::make_shared<Room>(address, stored->id);
     room->config = std::move(stored->config);
     room->subject = std::move(stored->subject);
+    if (const auto kept = Stanza::parse("<message>" + room->subject.xml + "</message>"))
+        room->subject.text = kept->root().childText("subject");
     room->secret = std::move(stored->secret);
     room->vcard = std::move(stored->vcard);
     room->creator = std::move(stored->creator);

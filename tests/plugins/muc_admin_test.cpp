@@ -183,12 +183,17 @@ TEST_CASE("configurations that a room refuses") {
 
 TEST_CASE("the form shows what was configured, over a restart as well") {
     Coven verona{{{"roomname", "A Dark Cave"}, {"persistentroom", "1"}, {"maxusers", "37"}}};
+    verona.juliet.send("<message type='groupchat' to='" + coven +
+                       "'><subject>Fire &amp; Burn</subject></message>");
     verona.server.restart();
     auto& juliet = verona.server.login("juliet@capulet.example/balcony");
     const std::string form = juliet.ask("get", ownerXml(), coven);
     CHECK(form.find("<value>A Dark Cave</value>") != std::string::npos);
     CHECK(form.find("<value>37</value>") != std::string::npos);
     CHECK(form.find("<value>juliet@capulet.example</value>") != std::string::npos);
+    const std::string info =
+        juliet.ask("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", coven);
+    CHECK(info.find("Fire &amp; Burn") != std::string::npos);
 }
 
 TEST_CASE("owners and admins are named in the form, too") {
