@@ -204,12 +204,15 @@ def run_round(opt, srv, rnd, rng):
         rcv.online("rcv%d" % rnd)
     senders = [Sender(opt, u, p, to, "groupchat" if room else "chat", rnd, i) for i, (u, p) in enumerate(opt.senders)]
     if room:
-        for s in senders:
-            s.join(room)
+        # A new room is closed to others until its owner has configured it (XEP-0045, 10.1).
+        senders[0].join(room)
         if rnd == 1:  # take the room as it is by default, made non-temporary where it can be
             senders[0].count("<iq type='set' id='cfg' to='%s'><query xmlns='http://jabber.org/protocol/muc#owner'>"
                              "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig"
                              "</value></field><field var='muc#roomconfig_persistentroom'><value>1</value></field></x></query></iq>" % room)
+            senders[0].c.wait(lambda e: e.get("id") == "cfg")
+        for s in senders[1:]:
+            s.join(room)
         rcv.c.send_raw("<presence to='%s/rcv'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>" % room)
         time.sleep(0.3)
     if opt.mode == "hibernating":
