@@ -22,8 +22,9 @@ std::string roster(std::string_view items) {
            std::string{items} + "</query></iq>";
 }
 std::string error(std::string_view id, std::string_view type, std::string_view condition) {
+    const std::string_view code = condition == "item-not-found" ? "' code='404" : "";
     return "<iq type='error' id='" + std::string{id} + "'><error type='" + std::string{type} +
-           "'><" + std::string{condition} +
+           std::string{code} + "'><" + std::string{condition} +
            " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>";
 }
 constexpr auto shortNames = "[roster]\nname_bytes_max = 64\ngroup_bytes_max = 64\ngroups_max = 2";
