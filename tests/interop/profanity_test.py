@@ -151,7 +151,7 @@ async def omemo():
         # What comes while she is away is read when she is back.
         juliet.type("/quit")
         juliet.key("Enter")
-        await juliet.says("Pane is dead")
+        await juliet.ends()
         juliet.close()
         await romeo.does("Bring the ladder", r"Bring the ladder")
         juliet = profanity("force", "juliet")

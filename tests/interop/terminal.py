@@ -51,6 +51,14 @@ class Terminal:
         self.key("Enter")
         return await self.says(pattern, patience)
 
+    async def ends(self):
+        """Waits until the program has ended by itself."""
+        end = time.monotonic() + support.PATIENCE
+        while self.tmux("display-message", "-p", "#{pane_dead}").strip() != "1":
+            if time.monotonic() > end:
+                raise AssertionError(f"the program doesn't end within {support.PATIENCE} s:\n{self.screen()}")
+            await asyncio.sleep(0.1)  # lint: polls
+
     def close(self):
         try:
             self.tmux("kill-server")

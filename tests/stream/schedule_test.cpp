@@ -79,6 +79,7 @@ public:
 
     const std::set<std::string>& acknowledged() const { return acknowledged_; }
     const std::vector<std::string>& received() const { return received_; }
+    bool waited(const std::string& id) const { return waited_.contains(id); }
     const std::map<std::string, int>& answers() const { return answers_; }
     std::size_t unacknowledged() const { return unacknowledged_.size(); }
     const std::string& problem() const { return problem_; }
@@ -236,8 +237,10 @@ private:
                 problem_ = toXml(stanza);
             else if (const Element* copy = stanza.child("received", carbonsNs))
                 received_.emplace_back(copy->firstChild()->firstChild()->get("id"));
-            else if (!stanza.child("sent", carbonsNs))
+            else if (!stanza.child("sent", carbonsNs)) {
                 received_.push_back(id);
+                if (stanza.child("delay", ns::delay)) waited_.insert(id);
+            }
         } else if (stanza.name() == "iq") {
             ++answers_[id];
         }
@@ -264,6 +267,7 @@ private:
 
     std::set<std::string> acknowledged_;
     std::vector<std::string> received_;
+    std::set<std::string> waited_;  // of those: for its presence
     std::map<std::string, int> answers_;
     std::string problem_;
 };
@@ -411,7 +415,9 @@ private:
     }
 
     // Only the first time counts: what comes again was given back by a session that had ended. What is
-    // sent to one client alone reaches it before that which waits for its presence. An account with two clients gives each what the other has not taken.
+    // sent to one client alone reaches it before that which waits for its presence, also before what was
+    // sent to it alone when it was away. An account with two clients gives each what the other has not
+    // taken.
     void checkOrder(const Person& person) {
         std::set<std::string> seen;
         std::map<std::string, int> last;
@@ -420,6 +426,8 @@ private:
             INFO(person.name() << " got " << id);
             if (weather_ == Weather::Rain) CHECK(isNew);
             if (!isNew || person.name() == "nurse") continue;
+            const bool wasToResource = id.find("##") != std::string::npos;
+            if (weather_ != Weather::Rain && wasToResource && person.waited(id)) continue;
             const auto number = id.rfind('#');
             const int count = std::stoi(id.substr(number + 1));
             int& before = last[id.substr(0, number)];
