@@ -14,7 +14,6 @@ namespace {
 constexpr std::uint8_t continuation = 0;
 constexpr std::uint8_t text = 1;
 constexpr std::uint8_t binary = 2;
-constexpr std::uint8_t closing = 8;
 constexpr std::uint8_t ping = 9;
 constexpr std::uint8_t pong = 10;
 constexpr std::size_t controlBytesMax = 125;
