@@ -71,9 +71,12 @@ Access::Access(const Settings& settings, std::string_view component)
       presence{settings.get(presenceAccess, component) == "managed_entity"} {
     for (const auto& text : settings.get(iqAccess, component)) {
         const auto equals = text.rfind('=');
-        if (equals == std::string::npos) continue;
-        const auto access = parseRequestAccess(std::string_view{text}.substr(equals + 1));
-        if (access.any()) requests.insert_or_assign(text.substr(0, equals), access);
+        const auto type = equals == std::string::npos ? std::string{} : text.substr(equals + 1);
+        const auto access = parseRequestAccess(type);
+        if (access.any())
+            requests.insert_or_assign(text.substr(0, equals), access);
+        else if (type != "none")
+            mistakes.push_back(text);
     }
 }
 

@@ -1,6 +1,7 @@
 // Privileged Entity (XEP-0356): components that act in the name of accounts.
 #include "access.h"
 
+#include "core/log.h"
 #include "core/namespaces.h"
 #include "core/random.h"
 #include "plugin/plugin.h"
@@ -12,6 +13,8 @@ namespace epode {
 namespace {
 
 using privilege::Access;
+
+const Log privilegeLog{"plugin.privilege"};
 
 constexpr auto answerPatience = std::chrono::minutes{1};
 
@@ -65,6 +68,9 @@ void Privilege::eachComponent(const Host& host, Use use) const {
 // XEP-0356, 4.2. Business rule 1: who comes late hears who is there.
 Verdict Privilege::advertise(ComponentEvent& event) {
     const Access access{event.host.settings(), event.domain};
+    for (const auto& text : access.mistakes)
+        privilegeLog.error("iq_access has an entry that is no namespace=get, set or both",
+                           {{"component", event.domain}, {"entry", text}});
     if (!access.any()) return Verdict::Pass;
     const Jid component = *Jid::parse(event.domain);
     auto told = Stanza::message(StanzaType::Normal, event.host.jid(), component, randomId());
