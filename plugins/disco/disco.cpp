@@ -159,7 +159,10 @@ private:
         }
         Document query{items.name, items.ns};
         bool hasNodes = false;
-        if (pep) hasNodes = co_await pep->addNodes(iq, *query);
+        if (pep) {
+            const auto added = co_await pep->addNodes(iq, *query);
+            hasNodes = added;
+        }
         const bool may = mayAsk(iq);
         if (!may && !hasNodes) co_return hidden();
         if (!iq.payload().get("node").empty()) co_return noSuchNode();

@@ -1,9 +1,10 @@
 #include "config.h"
 
+#include "core/named_values.h"
+
 #include <algorithm>
 #include <charconv>
 #include <iterator>
-#include <map>
 #include <vector>
 
 namespace epode::muc {
@@ -283,7 +284,7 @@ std::optional<StanzaError> takeFields(RoomConfig& config, const DataForm& answer
     return std::nullopt;
 }
 
-// Lines of "name value"; several values are several lines. Only what differs from a plain room.
+// Only what differs from a plain room.
 std::string writeConfig(const RoomConfig& config) {
     std::string out;
     const RoomConfig plain;
@@ -291,38 +292,17 @@ std::string writeConfig(const RoomConfig& config) {
         auto values = field.get(config);
         if (values == field.get(plain)) continue;
         if (values.empty()) values.emplace_back();
-        for (const auto& value : values) {
-            out.append(field.var).append(" ");
-            for (const char c : value) {
-                if (c == '\\' || c == '\n') out += '\\';
-                out += c == '\n' ? 'n' : c;
-            }
-            out += '\n';
-        }
+        writeNamedValues(out, field.var, values);
     }
     return out;
 }
 
 RoomConfig readConfig(std::string_view text) {
-    std::map<std::string, Values, std::less<>> read;
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        const std::string_view line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-        const auto space = line.find(' ');
-        if (space == std::string_view::npos) continue;
-        std::string value;
-        for (std::size_t at = space + 1; at < line.size(); ++at) {
-            const bool isEscape = line[at] == '\\' && at + 1 < line.size();
-            if (isEscape) ++at;
-            value += isEscape && line[at] == 'n' ? '\n' : line[at];
-        }
-        auto& values = read[std::string{line.substr(0, space)}];
-        if (!value.empty()) values.push_back(std::move(value));
-    }
     RoomConfig config;
-    for (const auto& [var, values] : read)
+    for (auto& [var, values] : readNamedValues(text)) {
+        std::erase(values, "");  // stands for none at all
         if (const Field* field = findField(var)) field->set(config, values, nullptr);
+    }
     return config;
 }
 

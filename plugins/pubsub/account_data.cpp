@@ -50,8 +50,9 @@ Task<std::int64_t> writeItems(Store& store, AccountRef account, const Node& node
     ItemQuery query;
     query.max = pageItems;
     query.bytesMax = pageBytes;
-    for (bool more = true; more;) {
+    for (;;) {
         const auto page = co_await store.items(owner, node.id, query);
+        if (page.items.empty()) break;
         std::string xml;
         for (const Item& item : page.items) {
             xml += "<item id='";
@@ -60,8 +61,7 @@ Task<std::int64_t> writeItems(Store& store, AccountRef account, const Node& node
             query.after = item.id;
             ++count;
         }
-        if (!xml.empty()) co_await sink.write(std::move(xml));
-        more = !page.items.empty();
+        co_await sink.write(std::move(xml));
     }
     co_return count;
 }

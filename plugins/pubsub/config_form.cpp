@@ -1,5 +1,6 @@
 #include "config_form.h"
 
+#include "core/named_values.h"
 #include "core/namespaces.h"
 #include "errors.h"
 
@@ -18,6 +19,8 @@ constexpr std::size_t listMax = 50;
 constexpr std::int64_t numberMax = 1'000'000'000;
 
 using Values = std::vector<std::string>;
+
+constexpr std::string_view prefix = "pubsub#";  // of the fields, and not of what is stored
 
 // The names of an enumeration's values, in its order.
 template <typename Value>
@@ -339,46 +342,24 @@ std::optional<StanzaError> applyPublishOptions(const Element& publishOptions, Se
     return std::nullopt;
 }
 
-// Lines of "name value"; several values are several lines. Only what differs from the default.
+// Only what differs from the default.
 std::string writeConfig(const NodeConfig& config) {
     std::string out;
     const NodeConfig plain;
     for (const Field& field : fields) {
         const auto values = field.get(config);
         if (values == field.get(plain)) continue;
-        for (const auto& value : values) {
-            out += field.var.substr(std::string_view{"pubsub#"}.size());
-            out += ' ';
-            for (const char c : value) {
-                if (c == '\\' || c == '\n') out += '\\';
-                out += c == '\n' ? 'n' : c;
-            }
-            out += '\n';
-        }
+        writeNamedValues(out, field.var.substr(prefix.size()), values);
     }
     return out;
 }
 
 NodeConfig readConfig(std::string_view text, ServiceKind) {
-    std::map<std::string, Values> read;
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        const std::string_view line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-        const auto space = line.find(' ');
-        if (space == std::string_view::npos) continue;
-        std::string value;
-        for (std::size_t at = space + 1; at < line.size(); ++at) {
-            const bool isEscape = line[at] == '\\' && at + 1 < line.size();
-            if (isEscape) ++at;
-            value += isEscape && line[at] == 'n' ? '\n' : line[at];
-        }
-        read["pubsub#" + std::string{line.substr(0, space)}].push_back(std::move(value));
-    }
     NodeConfig config;
     // As it was written: the kind of service has been looked at before.
-    for (const auto& [var, values] : read)
-        if (const Field* field = findField(var)) field->set(config, ServiceKind::Account, values);
+    for (const auto& [name, values] : readNamedValues(text))
+        if (const Field* field = findField(std::string{prefix} + name))
+            field->set(config, ServiceKind::Account, values);
     return config;
 }
 

@@ -24,7 +24,8 @@ public:
 
     Task<void> write(std::string xml) override {
         buffer_ += xml;
-        if (buffer_.size() >= flushBytes) co_await flush();
+        if (buffer_.size() < flushBytes) co_return;
+        co_await flush();
     }
     Task<void> flush() {
         auto work = [this, text = std::exchange(buffer_, {})] {
