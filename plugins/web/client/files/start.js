@@ -1,0 +1,59 @@
+// Starts Converse.js with what the server has written into the page.
+import converse from './converse/converse.min.js';
+import { brand } from './addons/brand.js';
+import { contacts } from './addons/contacts.js';
+import { receipts } from './addons/receipts.js';
+import { registration } from './addons/registration.js';
+import { status } from './addons/status.js';
+import { isUsable } from './addons/secure.js';
+
+const page = document.body.dataset;
+const files = new URL('.', import.meta.url).pathname;
+
+converse.plugins.add('epode', {
+    dependencies: ['converse-chat', 'converse-chatview', 'converse-register', 'converse-roster'],
+    initialize() {
+        const { _converse } = this;
+        for (const addon of [contacts, receipts, status, registration]) addon(_converse, converse.env);
+    },
+});
+
+brand(page, files);
+
+if (isUsable(page)) {
+    const scheme = location.protocol === 'https:' ? 'wss://' : 'ws://';
+    const origins = (page.files ?? '').split(' ').filter(Boolean);
+    const own = [location.hostname, ...origins.map((origin) => new URL(origin).hostname)];
+    const blacklist = page.omemo === undefined ? ['converse-omemo', 'converse-omemo-views'] : [];
+    await converse.initialize({
+        allow_registration: page.registration !== undefined,
+        allowed_audio_domains: page.foreignMedia === undefined ? own : null,
+        allowed_image_domains: page.foreignMedia === undefined ? own : null,
+        allowed_video_domains: page.foreignMedia === undefined ? own : null,
+        assets_path: files + 'converse/',
+        authentication: 'login',
+        autocomplete_providers_url: '',
+        blacklisted_plugins: blacklist,
+        dark_theme: 'epode-dark',
+        discover_connection_methods: false,
+        embed_3rd_party_media_players: false,
+        locked_domain: page.domain,
+        locked_muc_domain: true,
+        message_archiving: 'always',
+        muc_domain: page.rooms,
+        muc_nickname_from_jid: true,
+        muc_search_service: page.rooms,
+        notification_icon: files + 'icon-192.png',
+        play_sounds: false,
+        providers_link: '',
+        registration_domain: page.domain,
+        show_background: false,
+        theme: 'epode',
+        view_mode: 'fullscreen',
+        visible_toolbar_buttons: { call: false, emoji: true, location: false, spoiler: false, toggle_occupants: true },
+        websocket_url: scheme + location.host + '/xmpp-websocket',
+        whitelisted_plugins: ['epode'],
+        xmpp_providers_url: '',
+    });
+    document.getElementById('epode-splash')?.remove();
+}
