@@ -1,7 +1,9 @@
 // Starts Converse.js with what the server has written into the page.
 import converse from './converse/converse.min.js';
 import { brand } from './addons/brand.js';
+import { catchUp } from './addons/catchup.js';
 import { contacts } from './addons/contacts.js';
+import { names } from './addons/names.js';
 import { receipts } from './addons/receipts.js';
 import { registration } from './addons/registration.js';
 import { status } from './addons/status.js';
@@ -14,7 +16,8 @@ converse.plugins.add('epode', {
     dependencies: ['converse-chat', 'converse-chatview', 'converse-register', 'converse-roster'],
     initialize() {
         const { _converse } = this;
-        for (const addon of [contacts, receipts, status, registration]) addon(_converse, converse.env);
+        for (const addon of [catchUp, contacts, names, receipts, status, registration])
+            addon(_converse, converse.env, page);
     },
 });
 
@@ -48,6 +51,7 @@ if (isUsable(page)) {
         providers_link: '',
         registration_domain: page.domain,
         show_background: false,
+        show_self_in_roster: false,
         theme: 'epode',
         view_mode: 'fullscreen',
         visible_toolbar_buttons: { call: false, emoji: true, location: false, spoiler: false, toggle_occupants: true },

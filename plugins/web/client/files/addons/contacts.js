@@ -2,12 +2,13 @@
 export function contacts(_converse) {
     const { RosterContact, Presence } = _converse.exports;
 
-    // The client's own "accept" lets the other one see us, and never asks to see him.
+    // The client's own "accept" lets the other one see us, and never asks to see him. (What else calls this
+    // function does so for contacts whom we see already or have asked.)
     const { authorize } = RosterContact.prototype;
     RosterContact.prototype.authorize = function (...rest) {
-        const { subscription, ask, requesting } = this.attributes;
+        const { subscription, ask } = this.attributes;
         const result = authorize.apply(this, rest);
-        if (requesting && !['to', 'both'].includes(subscription) && ask !== 'subscribe') this.subscribeToPresence();
+        if (!['to', 'both'].includes(subscription) && ask !== 'subscribe') this.subscribeToPresence();
         return result;
     };
 

@@ -8,7 +8,10 @@ export function receipts(_converse, { Strophe, sizzle }) {
     api.listen.on('createMessageStanza', (chat, data) => {
         if (chat.get('type') === 'chatroom' || !data.message.get('body')) return data;
         const element = data.stanza.tree();
-        element.appendChild(element.ownerDocument.createElementNS(MARKERS, 'markable'));
+        const markable = element.ownerDocument.createElementNS(MARKERS, 'markable');
+        // What is sent is written from attributes.
+        markable.setAttribute('xmlns', MARKERS);
+        element.appendChild(markable);
         data.stanza = { tree: () => element, toString: () => Strophe.serialize(element) };
         return data;
     });
@@ -27,8 +30,9 @@ export function receipts(_converse, { Strophe, sizzle }) {
     const Message = api.elements.registry['converse-chat-message'];
     api.elements.define('converse-chat-message', class extends Message {
         getExtraMessageClasses() {
+            const own = this.model.get('sender') === 'me' ? ' chat-msg--own' : '';
             const read = this.model.get('marker_displayed') ? ' chat-msg--read' : '';
-            return super.getExtraMessageClasses() + read;
+            return super.getExtraMessageClasses() + own + read;
         }
     });
 }
