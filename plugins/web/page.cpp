@@ -113,9 +113,8 @@ std::string pagePolicy(const PageFacts& facts) {
 }
 
 std::string originOf(std::string_view url) {
-    const auto scheme = url.find("://");
-    if (scheme == std::string_view::npos) return {};
-    const auto end = url.find_first_of("/?#", scheme + 3);
+    if (!url.starts_with("https://") && !url.starts_with("http://")) return {};
+    const auto end = url.find_first_of("/?#", url.find("://") + 3);
     std::string origin{url.substr(0, end)};
     for (char& c : origin) {
         // It stands in a field between semicolons and spaces.

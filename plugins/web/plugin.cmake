@@ -54,3 +54,4 @@ add_custom_command(OUTPUT ${web_folder}/version
 add_custom_target(web_client ALL DEPENDS ${web_folder}/version)
 add_dependencies(plugin_web web_client)
 install(DIRECTORY ${web_folder}/ DESTINATION ${EPODE_WEB_DESTINATION})
+install(FILES ${CMAKE_SOURCE_DIR}/NOTICE DESTINATION ${CMAKE_INSTALL_DOCDIR})

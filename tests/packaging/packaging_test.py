@@ -73,6 +73,10 @@ def install():
         wanted = {"sbin/epoded", "bin/epode", "bin/epodectl", "share/man/man8/epoded.8",
                   "share/man/man1/epodectl.1", "share/man/man1/epode.1", "share/man/man5/epode.toml.5",
                   "lib/systemd/system/epoded.service", "lib/sysusers.d/epode.conf"}
+        if (BUILD / "web/version").exists():
+            wanted |= {"share/epode/web/version", "share/epode/web/index.html", "share/epode/web/files/start.js.gz",
+                       "share/epode/web/files/converse/converse.min.js.gz",
+                       "share/epode/web/files/converse/LICENSE.txt", "share/doc/epode/NOTICE"}
         assert wanted <= have, wanted - have
         plugins = [path for path in have if re.search(r"/epode/plugins/[a-z0-9_]+\.so$", path)]
         assert len(plugins) >= 12, have

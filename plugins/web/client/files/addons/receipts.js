@@ -16,15 +16,39 @@ export function receipts(_converse, { Strophe, sizzle }) {
         return data;
     });
 
+    // Which messages somebody says to have displayed, by his address. A marker of the archive may be read
+    // before the message that it is about.
+    const displayed = new Map();
+
     // Who has displayed a message has displayed what came before it, too.
-    api.listen.on('parseMessage', (stanza, attributes) => {
-        if (!attributes.marker_id || !sizzle(`displayed[xmlns="${MARKERS}"]`, stanza).length) return attributes;
-        const chat = _converse.state.chatboxes.get(Strophe.getBareJidFromJid(attributes.from));
-        const sent = chat?.messages.filter((message) => message.get('sender') === 'me') ?? [];
-        const last = sent.findIndex((message) => message.get('msgid') === attributes.marker_id);
+    function mark(chat) {
+        const ids = displayed.get(chat.get('jid'));
+        if (!ids) return;
+        const sent = chat.messages.filter((message) => message.get('sender') === 'me');
+        const last = sent.findLastIndex((message) => ids.has(message.get('msgid')));
         for (const message of sent.slice(0, last + 1))
             if (!message.get('marker_displayed')) message.save({ marker_displayed: new Date().toISOString() });
+    }
+
+    api.listen.on('parseMessage', (stanza, attributes) => {
+        if (!attributes.marker_id || !sizzle(`displayed[xmlns="${MARKERS}"]`, stanza).length) return attributes;
+        const from = Strophe.getBareJidFromJid(attributes.from);
+        if (!displayed.has(from)) displayed.set(from, new Set());
+        displayed.get(from).add(attributes.marker_id);
+        const chat = _converse.state.chatboxes.get(from);
+        if (chat?.messages) mark(chat);
         return attributes;
+    });
+
+    api.listen.on('chatBoxInitialized', (chat) => {
+        let isMarking = false;
+        if (chat.get('type') === 'chatbox')
+            chat.listenTo(chat.messages, 'add', () => {
+                if (isMarking) return;
+                isMarking = true;
+                // Once for a page of the archive.
+                setTimeout(() => { isMarking = false; mark(chat); }, 0);
+            });
     });
 
     const Message = api.elements.registry['converse-chat-message'];
