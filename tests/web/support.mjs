@@ -4,6 +4,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const env = process.env;
 export const DOMAIN = env.EPODE_TEST_DOMAIN ?? '';
@@ -22,7 +23,7 @@ export function skip(why) {
 }
 
 // Packages lie in the build folder, where a module's own address doesn't lead.
-export const modules = createRequire(path.join(env.EPODE_WEB_TEST_MODULES ?? import.meta.dirname ?? '.', 'x.cjs'));
+export const modules = createRequire(path.join(env.EPODE_WEB_TEST_MODULES ?? path.dirname(fileURLToPath(import.meta.url)), 'x.cjs'));
 
 export async function until(what, condition, patience = PATIENCE) {
     const end = Date.now() + patience;
