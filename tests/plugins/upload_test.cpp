@@ -3,9 +3,11 @@
 #include "tests/plugins/upload_support.h"
 
 #include "core/time_format.h"
+#include "net/fd.h"
 #include "plugins/upload/file_store.h"
 #include "route/account_admin.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <csignal>
@@ -347,6 +349,26 @@ TEST_CASE("however the bytes come, the file is what was sent") {
     const auto got = web.get(slot.get);
     CHECK(statusOf(got) == "200");
     CHECK(bodyOf(got) == body);
+}
+
+TEST_CASE("what the system has forgotten is read from the disk, by somebody else than the loop") {
+    Stage stage;
+    auto& client = stage.server.login(juliet);
+    const std::string body(3'000'000, 'x');
+    const auto path = store(stage.server, client, fileOf("a", body.size()), body);
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator{stage.folder() + "/uploads/files"}) {
+        if (!entry.is_regular_file()) continue;
+        const Fd file{::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC)};
+        ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
+    }
+    {
+        WebClient gone{stage.server};
+        gone.send("GET " + path + " HTTP/1.1\r\nHost: capulet.example\r\n\r\n");
+        gone.cut();
+    }
+    CHECK(bodyOf(WebClient{stage.server}.get(path)) == body);
+    CHECK(bodyOf(WebClient{stage.server}.get(path, "Range: bytes=-5\r\n")) == "xxxxx");
 }
 
 TEST_CASE("quotas of an account are per purpose, and say when there is room again") {
