@@ -27,14 +27,7 @@ std::vector<std::pair<std::string, std::string>> linksOf(const Host& host) {
 
 }  // namespace
 
-std::string publicUrlOf(const Host& host) {
-    std::string url = host.get(httpOption::publicUrl);
-    while (url.ends_with('/')) url.pop_back();
-    if (!url.empty()) return url;
-    const auto port = host.get(httpOption::tlsPort);
-    if (port == 0) return {};
-    return std::string{https} + host.domain() + (port == 443 ? "" : ":" + std::to_string(port));
-}
+std::string publicUrlOf(const Host& host) { return publicUrlOf(host.settings(), host.domain()); }
 
 std::string hostMetaXml(const Host& host) {
     std::string page =

@@ -15,14 +15,6 @@ const Option<std::vector<std::string>> addresses{
     .takes = Takes::AtRestart,
     .scope = Scope::Server,
 };
-const Option<std::int64_t> tlsPort{
-    .key = "http.tls_port",
-    .fallback = 5281,
-    .range = {0, 65535},
-    .help = "The port for HTTPS and WebSocket with TLS; 0: none.",
-    .takes = Takes::AtRestart,
-    .scope = Scope::Server,
-};
 const Option<std::vector<std::string>> plainAddresses{
     .key = "http.plain_addresses",
     .fallback = {"127.0.0.1"},
@@ -56,14 +48,6 @@ const Option<bool> proxyProtocol{
         "Whether trusted proxies begin connections to http.plain_port with the PROXY protocol (1 "
         "or 2).",
     .scope = Scope::Server,
-};
-const Option<std::string> publicUrl{
-    .key = "http.public_url",
-    .fallback = "",
-    .help =
-        "Where browsers reach the web server, such as \"https://chat.example.org\". Empty: at the "
-        "host's "
-        "own name and http.tls_port.",
 };
 const Option<std::vector<std::string>> names{
     .key = "http.names",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/option.h"
+#include "net/http_address.h"
 
 #include <cstdint>
 #include <string>
@@ -10,12 +11,10 @@
 namespace epode::httpOption {
 
 extern const Option<std::vector<std::string>> addresses;
-extern const Option<std::int64_t> tlsPort;
 extern const Option<std::vector<std::string>> plainAddresses;
 extern const Option<std::int64_t> plainPort;
 extern const Option<std::vector<std::string>> trustedProxies;
 extern const Option<bool> proxyProtocol;
-extern const Option<std::string> publicUrl;
 extern const Option<std::vector<std::string>> names;
 extern const Option<std::vector<std::string>> origins;
 extern const Option<bool> webSocket;

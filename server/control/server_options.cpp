@@ -1,7 +1,6 @@
 #include "control/server_options.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -9,16 +8,6 @@
 namespace epode {
 
 namespace options {
-
-const Option<std::string> data{
-    .key = "data",
-    .fallback = "",
-    .help =
-        "The folder of the database, certificates and uploads. Empty: the folder that systemd "
-        "gives, else \"data\" below the folder in which the server is started.",
-    .takes = Takes::AtRestart,
-    .scope = Scope::Server,
-};
 
 const Option<std::int64_t> shards{
     .key = "shards",
@@ -88,14 +77,6 @@ const Option<std::vector<std::string>> controlAllow{
 
 namespace {
 
-// systemd separates several folders by colons; the first is the main one.
-std::string folderFromEnvironment(const char* name) {
-    const char* value = std::getenv(name);
-    if (!value) return "";
-    const std::string folders{value};
-    return folders.substr(0, folders.find(':'));
-}
-
 // The log knows the levels but doesn't list its areas.
 struct OwnLevels {
     std::mutex mutex;
@@ -112,13 +93,6 @@ OptionList serverOptions() {
     return {&options::data,          &options::shards,      &options::logLevel,
             &options::logAreas,      &options::logFormat,   &options::logTarget,
             &options::controlSocket, &options::controlAllow};
-}
-
-std::string dataFolder(const Settings& settings) {
-    const auto& configured = settings.get(options::data);
-    if (!configured.empty()) return configured;
-    const auto given = folderFromEnvironment("STATE_DIRECTORY");
-    return given.empty() ? "data" : given;
 }
 
 std::string controlSocketPath(const Settings& settings) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "control/config.h"
+#include "core/data_folder.h"
 #include "core/log.h"
 
 #include <optional>
@@ -11,7 +12,6 @@
 namespace epode {
 
 namespace options {
-extern const Option<std::string> data;
 extern const Option<std::int64_t> shards;
 extern const Option<std::string> logLevel;
 extern const Option<std::vector<std::string>> logAreas;
@@ -22,10 +22,6 @@ extern const Option<std::vector<std::string>> controlAllow;
 }  // namespace options
 
 OptionList serverOptions();
-
-// The data folder: the option, else $STATE_DIRECTORY (systemd's), else "data" below the working
-// folder.
-std::string dataFolder(const Settings& settings);
 
 // Where the control socket is: the option, else control.sock in $RUNTIME_DIRECTORY (systemd's),
 // else control.sock in the data folder.

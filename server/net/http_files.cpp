@@ -1,11 +1,13 @@
 #include "net/http_files.h"
 
+#include "core/worker_pool.h"
 #include "net/fd.h"
 #include "net/http_range.h"
 #include "net/http_server.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -48,8 +50,11 @@ std::string entityTagOf(const struct stat& facts, bool isCompressed) {
 // An answer under way; kept by what waits for the client.
 class Sending : public std::enable_shared_from_this<Sending> {
 public:
-    Sending(HttpExchangePtr exchange, Fd file, HttpRange range)
-        : exchange_{std::move(exchange)}, file_{std::move(file)}, range_{range} {}
+    Sending(HttpExchangePtr exchange, Fd file, HttpRange range, WorkerPool* readers)
+        : exchange_{std::move(exchange)},
+          file_{std::make_shared<const Fd>(std::move(file))},
+          range_{range},
+          readers_{readers} {}
 
     void goOn() {
         if (isBusy_) return;
@@ -58,16 +63,18 @@ public:
         while (range_.bytes > 0 && !exchange_->isGone() &&
                exchange_->unsentBytes() + written_ < aheadBytes) {
             piece.resize(std::size_t(std::min<std::uint64_t>(range_.bytes, pieceBytes)));
-            const auto got = ::pread(file_.get(), piece.data(), piece.size(), off_t(range_.first));
+            const auto got = read(piece);
             if (got < 0 && errno == EINTR) continue;
+            if (got < 0 && readers_ && (errno == EAGAIN || errno == EOPNOTSUPP)) {
+                isBusy_ = false;
+                readElsewhere(std::move(piece));
+                return;
+            }
             if (got <= 0) {  // it has become shorter
                 exchange_->abandon();
                 break;
             }
-            exchange_->write({piece.data(), std::size_t(got)});
-            written_ += std::size_t(got);
-            range_.first += std::uint64_t(got);
-            range_.bytes -= std::uint64_t(got);
+            take({piece.data(), std::size_t(got)});
         }
         isBusy_ = false;
         if (exchange_->isGone()) return;
@@ -87,13 +94,59 @@ public:
     }
 
 private:
+    // With readers: what is in memory already.
+    ssize_t read(std::string& piece) const {
+        if (!readers_)
+            return ::pread(file_->get(), piece.data(), piece.size(), off_t(range_.first));
+        const iovec room{piece.data(), piece.size()};
+        return ::preadv2(file_->get(), &room, 1, off_t(range_.first), RWF_NOWAIT);
+    }
+
+    void take(std::string_view piece) {
+        exchange_->write(piece);
+        written_ += piece.size();
+        range_.first += piece.size();
+        range_.bytes -= piece.size();
+    }
+
+    // The disk is slow; others have their turns meanwhile. The exchange keeps this until then: the
+    // reader knows nothing of a connection, which ends on its own thread.
+    void readElsewhere(std::string piece) {
+        isBusy_ = true;
+        exchange_->whenGone([self = shared_from_this()] {});
+        Executor* const executor = &exchange_->executor();
+        readers_->run([weak = weak_from_this(), file = file_, first = range_.first,
+                       piece = std::move(piece), executor]() mutable {
+            ssize_t got = 0;
+            do {
+                got = ::pread(file->get(), piece.data(), piece.size(), off_t(first));
+            } while (got < 0 && errno == EINTR);
+            piece.resize(std::size_t(std::max<ssize_t>(got, 0)));
+            executor->post([weak = std::move(weak), piece = std::move(piece)] {
+                if (const auto self = weak.lock()) self->haveRead(piece);
+            });
+        });
+    }
+
+    void haveRead(std::string_view piece) {
+        isBusy_ = false;
+        if (exchange_->isGone()) return;
+        if (piece.empty()) {
+            exchange_->abandon();
+            return;
+        }
+        take(piece);
+        goOn();
+    }
+
     void wait() {
         exchange_->whenDrained([self = shared_from_this()] { self->goOn(); });
     }
 
     HttpExchangePtr exchange_;
-    Fd file_;
+    std::shared_ptr<const Fd> file_;
     HttpRange range_;
+    WorkerPool* readers_;
     std::size_t written_ = 0;  // in this turn
     bool isBusy_ = false;
 };
@@ -116,7 +169,8 @@ void serveHttpFile(const HttpExchangePtr& exchange, const HttpFile& file) {
         return;
     }
     const auto size = std::uint64_t(opened.facts.st_size);
-    const std::string tag = entityTagOf(opened.facts, isCompressed);
+    const std::string tag =
+        file.entityTag.empty() ? entityTagOf(opened.facts, isCompressed) : file.entityTag;
     HttpRange range;
     const HttpSelection selection = selectHttpRange(request, size, tag, range);
     if (selection == HttpSelection::Failed) {
@@ -154,7 +208,7 @@ void serveHttpFile(const HttpExchangePtr& exchange, const HttpFile& file) {
         exchange->finish();
         return;
     }
-    std::make_shared<Sending>(exchange, std::move(opened.file), range)->goOn();
+    std::make_shared<Sending>(exchange, std::move(opened.file), range, file.readers)->goOn();
 }
 
 std::string findHttpFile(std::string_view root, std::string_view path) {

@@ -11,6 +11,8 @@
 
 namespace epode {
 
+class WorkerPool;
+
 struct HttpFile {
     std::string path;
     std::string contentType;
@@ -18,6 +20,10 @@ struct HttpFile {
     // What else the answer says, such as a Content-Security-Policy.
     std::vector<HttpField> fields{};
     bool mayBeCompressed = true;
+    // With its quotes; without one, size and time of the file make it.
+    std::string entityTag{};
+    // For what is not in memory, so that the loop doesn't wait for the disk. Outlives the answer.
+    WorkerPool* readers = nullptr;
 };
 
 // Answers GET and HEAD with the file, piece by piece as the client takes it; 404 when it is not a
