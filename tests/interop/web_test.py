@@ -2,6 +2,7 @@
 """The web server, asked by programs of others: web_test.py CASE, run through server.py."""
 import asyncio
 import base64
+import contextlib
 import os
 import re
 import socket
@@ -211,7 +212,8 @@ def with_bosh():
     assert ask(attributes="type='terminate'").get("type") == "terminate"
 
 
-def with_nginx():
+@contextlib.contextmanager
+def nginx_in_front():
     """Debian's nginx in front, as `epodectl proxy-config` has it, but with a port and folder of its own."""
     nginx = support.need("nginx") if os.path.exists("/usr/sbin/nginx") is False else "/usr/sbin/nginx"
     control = os.environ.get("EPODE_CONTROL") or os.path.join(os.environ.get("EPODE_BUILD", "build"), "bin/epodectl")
@@ -241,15 +243,20 @@ def with_nginx():
             except OSError:
                 return False
         support.poll("nginx listens", is_open)
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def with_nginx():
+    with nginx_in_front():
         front = f"https://{support.DOMAIN}:{FRONT_PORT}"
         at = ["--resolve", f"{support.DOMAIN}:{FRONT_PORT}:127.0.0.1"]
         assert "xmpp-websocket" in curl(*at, f"{front}/.well-known/host-meta")
         assert curl(*at, "-o", os.devnull, "-w", "%{response_code}", f"{front}/metrics") == "404"
         assert curl(*at, "-o", os.devnull, "-w", "%{response_code}", f"{front}/health/ready") == "404"
         asyncio.run(chat_by_aiohttp(f"wss://localhost:{FRONT_PORT}/xmpp-websocket", trusting()))
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 CASES = {"curl": with_curl, "pipelining": with_pipelining, "aiohttp": with_aiohttp, "websockets": with_websockets,

@@ -13,7 +13,7 @@ export const accounts = Object.fromEntries((env.EPODE_TEST_ACCOUNTS ?? '').split
     .map((pair) => [pair.slice(0, pair.indexOf(':')), pair.slice(pair.indexOf(':') + 1)]));
 export const SECURE = `https://${DOMAIN}:${env.EPODE_TEST_HTTPS_PORT}`;
 // Where the server of the tests has files put and fetched: another origin than the page's.
-export const FILES = `https://localhost:${env.EPODE_TEST_HTTPS_PORT}`;
+export const FILES = `https://localhost:${env.EPODE_TEST_FILES_PORT ?? env.EPODE_TEST_HTTPS_PORT}`;
 export const LOCAL = `http://127.0.0.1:${env.EPODE_TEST_HTTP_PORT}`;
 // Long enough for a busy machine; nothing waits this long unless something is wrong.
 export const PATIENCE = 30000;
