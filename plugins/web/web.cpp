@@ -45,6 +45,7 @@ const Option<bool> registrationEnabled{.key = "registration.enabled", .help = ""
 const Option<std::string> roomsDomain{
     .key = "muc.domain", .fallback = "conference.{host}", .help = ""};
 const Option<std::string> publicUrl{.key = "http.public_url", .help = ""};
+const Option<std::string> uploadUrl{.key = "upload.public_url", .help = ""};
 const Option<std::int64_t> tlsPort{.key = "http.tls_port", .fallback = 5281, .help = ""};
 
 class Web final : public Plugin {
@@ -100,7 +101,9 @@ PageFacts Web::factsOf(PluginContext& context) const {
     else if (url.empty() && port != 0)
         facts.secureUrl =
             "https://" + context.host() + (port == 443 ? "" : ":" + std::to_string(port));
-    if (auto origin = url.empty() ? facts.secureUrl : originOf(url); !origin.empty())
+    const std::string& files = context.value(uploadUrl);
+    const std::string own = url.empty() ? facts.secureUrl : originOf(url);
+    if (auto origin = files.empty() ? own : originOf(files); !origin.empty())
         facts.fileOrigins.push_back(std::move(origin));
     return facts;
 }

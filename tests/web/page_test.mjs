@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-import { DESK, DOMAIN, LOCAL, PHONE, Person, SECURE, runCase, until } from './support.mjs';
+import { DESK, DOMAIN, FILES, LOCAL, PHONE, Person, SECURE, runCase, until } from './support.mjs';
 
 // What lies in the server's database, as bytes.
 function kept() {
@@ -193,6 +194,24 @@ async function retraction() {
     }
 }
 
+// Sent by one, shown to the other; nothing but a picture of this server is shown.
+async function picture() {
+    const [romeo, juliet] = await twoContacts();
+    const file = new URL('../../plugins/web/client/files/icon-192.png', import.meta.url);
+    const chosen = romeo.page.waitForEvent('filechooser');
+    await romeo.page.locator('converse-chat-toolbar [title="Choose a file to send"]').click();
+    await (await chosen).setFiles(fileURLToPath(file));
+    for (const person of [romeo, juliet]) {
+        const image = person.page.locator('.chat-msg img.chat-image').first();
+        await image.waitFor();
+        await until('its pixels', () => image.evaluate((element) => element.complete && element.naturalWidth === 192));
+        assert.equal(new URL(await image.getAttribute('src')).origin, FILES);
+    }
+    await juliet.say('https://montague.example/spy.png');
+    await romeo.reads('https://montague.example/spy.png');
+    assert.equal(await romeo.page.locator('.chat-msg img.chat-image').count(), 1);
+}
+
 // ---- rooms
 
 async function rooms() {
@@ -268,5 +287,5 @@ async function encryption() {
 
 await runCase({
     registration, taken_name: takenName, wrong_password: wrongPassword, insecure, loopback, first_visit: firstVisit,
-    contacts, chat, history, reactions, retraction, rooms, moderation, phone, encryption,
+    contacts, chat, history, reactions, retraction, picture, rooms, moderation, phone, encryption,
 });

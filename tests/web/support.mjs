@@ -4,6 +4,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const env = process.env;
 export const DOMAIN = env.EPODE_TEST_DOMAIN ?? '';
@@ -11,6 +12,8 @@ export const FOLDER = env.EPODE_TEST_FOLDER ?? '/tmp';
 export const accounts = Object.fromEntries((env.EPODE_TEST_ACCOUNTS ?? '').split(',').filter(Boolean)
     .map((pair) => [pair.slice(0, pair.indexOf(':')), pair.slice(pair.indexOf(':') + 1)]));
 export const SECURE = `https://${DOMAIN}:${env.EPODE_TEST_HTTPS_PORT}`;
+// Where the server of the tests has files put and fetched: another origin than the page's.
+export const FILES = `https://localhost:${env.EPODE_TEST_HTTPS_PORT}`;
 export const LOCAL = `http://127.0.0.1:${env.EPODE_TEST_HTTP_PORT}`;
 // Long enough for a busy machine; nothing waits this long unless something is wrong.
 export const PATIENCE = 30000;
@@ -22,7 +25,7 @@ export function skip(why) {
 }
 
 // Packages lie in the build folder, where a module's own address doesn't lead.
-export const modules = createRequire(path.join(env.EPODE_WEB_TEST_MODULES ?? import.meta.dirname ?? '.', 'x.cjs'));
+export const modules = createRequire(path.join(env.EPODE_WEB_TEST_MODULES ?? path.dirname(fileURLToPath(import.meta.url)), 'x.cjs'));
 
 export async function until(what, condition, patience = PATIENCE) {
     const end = Date.now() + patience;
@@ -50,7 +53,7 @@ async function browser() {
                '--no-first-run', '--disable-dev-shm-usage', '--disable-gpu',
                '--ignore-certificate-errors-spki-list=' + key.digest('base64'),
                // The host is here, and there is no other one.
-               `--host-resolver-rules=MAP ${DOMAIN} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1`],
+               `--host-resolver-rules=MAP ${DOMAIN} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost`],
     });
     return shared;
 }
@@ -87,7 +90,13 @@ export class Person {
         this.page = await this.context.newPage();
         this.page.on('pageerror', (error) => this.problems.push('script: ' + (error.stack ?? error)));
         this.page.on('request', (request) => this.requests.push(request.url()));
-        this.page.on('websocket', (socket) => this.requests.push(socket.url()));
+        this.page.on('websocket', (socket) => {
+            this.requests.push(socket.url());
+            if (!env.EPODE_WEB_FRAMES) return;
+            socket.on('framesent', ({ payload }) => console.log(`${this.name} > ${payload}`));
+            socket.on('framereceived', ({ payload }) => console.log(`${this.name} < ${payload}`));
+        });
+        if (env.EPODE_WEB_FRAMES) this.page.on('console', (line) => console.log(`${this.name}: ${line.text()}`));
         this.page.on('response', (response) => {
             if (response.status() >= 400) this.problems.push(`${response.status()} ${response.url()}`);
         });
@@ -202,9 +211,9 @@ export class Person {
 export function nothingWentWrong() {
     for (const person of everybody) {
         assert.deepEqual(person.problems, [], `in the browser of ${person.name}`);
-        const own = new URL(person.base).host;
+        const own = [person.base, FILES].map((address) => new URL(address).host);
         const foreign = person.requests.filter((address) =>
-            !address.startsWith('data:') && !address.startsWith('blob:') && new URL(address).host !== own);
+            !address.startsWith('data:') && !address.startsWith('blob:') && !own.includes(new URL(address).host));
         assert.deepEqual(foreign, [], `asked by the browser of ${person.name}`);
     }
 }
