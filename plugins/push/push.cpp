@@ -45,6 +45,44 @@ Session* connected(Account& account, const Registration& registration) {
     return session && session->outlet() ? session : nullptr;
 }
 
+// Registrations, by service and node: they may go while somebody is asked.
+using Names = std::vector<std::pair<std::string, std::string>>;
+
+// What the account has said about the chat (XEP-0492). Whether somebody is mentioned is the
+// client's to see: the server knows neither his nick nor what is encrypted.
+Task<bool> isMuted(ChatSettings* settings, Jid owner, Jid chat) {
+    if (!settings) co_return false;
+    try {
+        auto asked = settings->notificationsOf(std::move(owner), std::move(chat));
+        const auto wish = co_await asked;
+        co_return wish == Notifications::Never;
+    } catch (const StoreUnavailable&) {
+        co_return false;  // rather once too often
+    }
+}
+
+Task<void> wakeFor(Shard& shard, Jid owner, std::vector<StanzaPtr> messages, Names names,
+                   Duration wait) {
+    std::uint32_t count = 0;
+    StanzaPtr last;
+    for (const StanzaPtr& message : messages) {
+        Account* account = shard.loaded(owner.text());
+        if (!account) co_return;
+        const auto services = account->host().sharedServices();  // who is asked stays loaded
+        auto asked = isMuted(services->chatSettings, owner, message->from().bare());
+        const auto muted = co_await asked;
+        if (muted) continue;
+        ++count;
+        last = message;
+    }
+    Account* account = shard.loaded(owner.text());
+    auto* registrations = account ? account->slots().find<Registrations>() : nullptr;
+    if (!registrations || !last) co_return;
+    for (const auto& [service, node] : names)
+        if (Registration* registration = registrations->find(service, node))
+            push::wake(*account, *registration, count, last, wait);
+}
+
 class Push final : public Plugin {
 public:
     explicit Push(PluginContext& context)
@@ -137,6 +175,7 @@ private:
         if (!registrations || event.message->from().bareText() == event.account.jid().text() ||
             !push::isWorthWaking(*event.message))
             return Verdict::Pass;
+        Names names;
         for (const auto& registration : registrations->all()) {
             if (connected(event.account, *registration)) continue;
             // What a room says is for the client that is in it.
@@ -146,8 +185,10 @@ private:
                 std::any_of(got.begin(), got.end(), [&](const Session* session) {
                     return session->jid().resource() == registration->stored.resource;
                 });
-            if (isMeant) push::wake(event.account, *registration, 1, event.message);
+            if (isMeant)
+                names.emplace_back(registration->stored.service, registration->stored.node);
         }
+        if (!names.empty()) tell(event.account, {event.message}, std::move(names));
         return Verdict::Pass;
     }
 
@@ -158,19 +199,19 @@ private:
         if (!registrations || event.reason != ReleaseEvent::Reason::Detached || !session.sm() ||
             session.outlet())
             return Verdict::Pass;
-        std::uint32_t messages = 0;
-        StanzaPtr last;
-        for (const Unacknowledged& entry : session.sm()->queue()) {
-            if (!entry.stanza->isMessage() || !push::isWorthWaking(*entry.stanza)) continue;
-            ++messages;
-            last = entry.stanza;
-        }
-        if (messages == 0) return Verdict::Pass;
+        std::vector<StanzaPtr> messages;
+        for (const Unacknowledged& entry : session.sm()->queue())
+            if (entry.stanza->isMessage() && push::isWorthWaking(*entry.stanza))
+                messages.push_back(entry.stanza);
+        if (messages.empty()) return Verdict::Pass;
+        Names names;
         for (const auto& registration : registrations->all())
             // Not a second time when the session ends that has lost its connection before.
             if (registration->stored.resource == session.jid().resource() &&
                 registration->stored.unread == 0)
-                push::wake(session.account(), *registration, messages, last, hibernationDelay);
+                names.emplace_back(registration->stored.service, registration->stored.node);
+        if (!names.empty())
+            tell(session.account(), std::move(messages), std::move(names), hibernationDelay);
         return Verdict::Pass;
     }
 
@@ -182,6 +223,12 @@ private:
             if (registration->stored.resource == event.session.jid().resource())
                 push::awake(account, *registration);
         return Verdict::Pass;
+    }
+
+    // At once, when nobody has to be asked.
+    void tell(Account& account, std::vector<StanzaPtr> messages, Names names, Duration wait = {}) {
+        start(wakeFor(account.shard(), account.jid(), std::move(messages), std::move(names), wait),
+              [keep = account.host().sharedServices()](std::exception_ptr) {});
     }
 
     push::PushStore store_;

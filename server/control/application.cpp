@@ -192,6 +192,7 @@ void Application::listen() {
     componentListeners_.resize(loops_.size());
     componentListen_ = componentListenOf(*config_);
     onEachLoop(loops_, [&](std::size_t i) {
+        if (failure) return;
         try {
             listenOn(i);
             listenForComponents(i, componentListen_);
@@ -236,7 +237,8 @@ void Application::listenForComponents(std::size_t loop, const ComponentListen& w
         const auto address = IpAddress::parse(text, where.port);
         if (!address) throw std::runtime_error{"component.addresses: " + text + " is no address."};
         listeners.push_back(std::make_unique<Listener>(
-            *loops_[loop], Listener::Settings{.address = *address, .limit = addressLimit_},
+            *loops_[loop],
+            Listener::Settings{.address = *address, .limit = addressLimit_, .isFirst = loop == 0},
             [&streams = components_->streams(unsigned(loop))](std::unique_ptr<Transport> transport) {
                 streams.accept(std::move(transport));
             }));
@@ -247,6 +249,12 @@ Task<std::string> Application::listenForComponentsAnew(ConfigPtr config) {
     const auto where = componentListenOf(*config);
     if (where == componentListen_) co_return std::string{};
     componentListen_ = where;
+    // Everywhere before anywhere: the first who listens makes sure that the port is free.
+    std::function<bool(Shard&)> hush = [this](Shard& shard) {
+        componentListeners_[shard.number()].clear();
+        return true;
+    };
+    co_await everyShard<bool>(*server_, hush);
     std::function<std::string(Shard&)> listen = [this, where](Shard& shard) -> std::string {
         try {
             listenForComponents(shard.number(), where);
@@ -275,7 +283,9 @@ void Application::listenOn(std::size_t loop) {
             if (!address) throw std::runtime_error{std::string{option} + ": " + text + " is no address."};
             listeners_[loop].push_back(std::make_unique<Listener>(
                 *loops_[loop],
-                Listener::Settings{.address = *address, .directTls = directTls, .limit = addressLimit_}, accept));
+                Listener::Settings{.address = *address, .directTls = directTls, .limit = addressLimit_,
+                                   .isFirst = loop == 0},
+                accept));
         }
     };
     ClientStreams& streams = *streams_[loop];

@@ -72,7 +72,7 @@ struct HttpFace::Loop {
 
 HttpFace::HttpFace(Server& server, std::vector<std::unique_ptr<ClientStreams>>& streams,
                    SettingsPtr settings)
-    : server_{server}, streams_{streams} {
+    : server_{server} {
     // Behind a proxy the loops' listeners see one address; what clients say of theirs is counted
     // here.
     const auto limit = AddressLimit::make(settings->get(connectionsPerAddressMax));

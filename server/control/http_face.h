@@ -54,7 +54,6 @@ private:
     void addRoutes(Loop& loop);
 
     Server& server_;
-    std::vector<std::unique_ptr<ClientStreams>>& streams_;
     std::shared_ptr<BoshSessions> bosh_;
     std::vector<std::unique_ptr<Loop>> loops_;
 };

@@ -37,25 +37,35 @@ std::string textOf(const IpAddress& address, std::uint16_t port) {
     return (address.isV4() ? text : "[" + text + "]") + ":" + std::to_string(port);
 }
 
-Fd listenOn(const IpAddress& address) {
+Fd listenOn(const IpAddress& address, bool isFirst) {
     const auto check = [&](bool worked) {
         if (!worked) {
-            throw std::system_error{errno, std::generic_category(),
-                                    "cannot listen on " + textOf(address, address.port())};
+            const auto error = errno;
+            auto text = "cannot listen on " + textOf(address, address.port());
+            if (error == EADDRINUSE)
+                text +=
+                    " (another program or another option of this server does; ss -ltnp shows who)";
+            throw std::system_error{error, std::generic_category(), text};
         }
     };
     sockaddr_storage storage;
     const auto length = address.toSockaddr(storage);
-    Fd socket{::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-    check(static_cast<bool>(socket));
-    const int on = 1;
-    check(::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
-    check(::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0);
-    // [::] means IPv6 alone, whatever the system's default is: who wants both lists both.
-    if (!address.isV4()) {
-        check(::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0);
-    }
-    check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length) == 0);
+    const auto bound = [&](bool isShared) {
+        Fd socket{::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+        check(static_cast<bool>(socket));
+        const int on = 1;
+        check(::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
+        const int shared = isShared ? 1 : 0;
+        check(::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &shared, sizeof shared) == 0);
+        // [::] means IPv6 alone, whatever the system's default is: who wants both lists both.
+        if (!address.isV4()) {
+            check(::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0);
+        }
+        check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length) == 0);
+        return socket;
+    };
+    if (isFirst) bound(false);
+    Fd socket = bound(true);
     check(::listen(socket.get(), backlogMax) == 0);
     return socket;
 }
@@ -66,7 +76,7 @@ Listener::Listener(EventLoop& loop, Settings settings, Accepted accepted)
     : loop_{loop},
       settings_{std::move(settings)},
       accepted_{std::move(accepted)},
-      socket_{listenOn(settings_.address)},
+      socket_{listenOn(settings_.address, settings_.isFirst)},
       spare_{openSpare()},
       port_{IpAddress::ofLocal(socket_.get()).port()} {
     handle_ = loop_.add(*this);

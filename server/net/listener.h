@@ -21,6 +21,9 @@ public:
         IpAddress address;                            // port 0: any; see `port`
         const TlsServerContext* directTls = nullptr;  // TLS from the first byte; outlives this
         std::shared_ptr<AddressLimit> limit;          // null: none
+        // The kernel would let another process of the same user, or another door of this one, share
+        // the address. The first of the loops makes sure that nobody listens there yet.
+        bool isFirst = false;
     };
 
     // Begins to listen. Own thread, or before the loop runs; so is the end. Throws

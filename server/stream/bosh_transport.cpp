@@ -12,9 +12,6 @@ namespace {
 
 Gauge boshStreams{"epode_bosh_streams", "Streams over BOSH that are open"};
 
-// No element: the stream answers it with an error, as it does over TCP.
-constexpr std::string_view noElement = "?";
-
 const TlsInfo proxiedTls{};
 
 Duration seconds(std::uint64_t number) {

@@ -36,6 +36,31 @@ TEST_CASE("an address that is not ours is refused with its name") {
     }
 }
 
+TEST_CASE("the first to listen makes sure that nobody else does") {
+    EventLoop loop;
+    const auto listen = [&](const char* address, std::uint16_t port, bool isFirst) {
+        return std::make_unique<Listener>(
+            loop,
+            Listener::Settings{.address = *IpAddress::parse(address, port), .isFirst = isFirst},
+            nullptr);
+    };
+    auto one = listen("127.0.0.1", 0, true);
+    const auto port = one->port();
+    CHECK_NOTHROW(listen("127.0.0.1", port, false));  // as the second loop does
+    CHECK_NOTHROW(listen("127.0.0.2", port, true));
+    for (const auto* taken : {"127.0.0.1", "0.0.0.0"}) {
+        INFO(taken);
+        try {
+            listen(taken, port, true);
+            FAIL("shares the port");
+        } catch (const std::system_error& error) {
+            CHECK(error.code() == std::errc::address_in_use);
+        }
+    }
+    one.reset();
+    CHECK_NOTHROW(listen("0.0.0.0", port, true));
+}
+
 TEST_CASE("two loops listen on one port, and each connection goes to one of them") {
     Server first;
     LoopThread second;
@@ -70,8 +95,8 @@ TEST_CASE("two loops listen on one port, and each connection goes to one of them
 TEST_CASE("without descriptors a client is turned away, and later ones are welcome again") {
     Server server;
     server.whenAccepted = [](RecordingUser& user) { user.transport->send("welcome"); };
-    // Also: UBSan looks at an object that it hasn't seen before through a pipe, for which there will be
-    // no descriptor.
+    // Also: UBSan looks at an object that it hasn't seen before through a pipe, for which there
+    // will be no descriptor.
     RawClient first{server.port()};
     CHECK(first.receive(7) == "welcome");
     RawClient early;

@@ -314,6 +314,39 @@ TEST_CASE("a session that waits to be resumed is woken") {
     }
 }
 
+TEST_CASE("nobody is woken for a chat that he has muted") {
+    const auto settings = [](const std::string& chat, const std::string& rules) {
+        return "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish "
+               "node='urn:xmpp:bookmarks:1'><item id='" +
+               chat +
+               "'><conference xmlns='urn:xmpp:bookmarks:1'><extensions><notify "
+               "xmlns='urn:xmpp:notification-settings:1'>" +
+               rules + "</notify></extensions></conference></item></publish></pubsub>";
+    };
+    struct Row {
+        std::string chat, rules;
+        bool isWoken;
+    };
+    const Row row = GENERATE(
+        Row{romeo, "<never/>", false}, Row{romeo, "<on-mention/>", true},
+        Row{romeo, "<always/>", true}, Row{"mercutio@montague.example", "<never/>", true},
+        Row{romeo, "<never/><always identity-category='client' identity-type='phone'/>", true},
+        Row{romeo, "<never identity-category='client' identity-type='pc'/>", true});
+    CAPTURE(row.chat, row.rules);
+    Scene scene;
+    auto& desk = scene.server.login(juliet + "/desk");
+    CHECK(outcome(desk.ask("set", settings(row.chat, row.rules))) == "result");
+    scene.friendly.send(chat(juliet, "one"));
+    CHECK(scene.pushed.told() == (row.isWoken ? Texts{"n 1"} : Texts{}));
+    // Nor for what its client has not acknowledged.
+    auto& phone = scene.server.login(juliet + "/phone");
+    phone.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+    scene.friendly.send(chat(juliet, "two"));
+    phone.cut();
+    scene.server.advance(seconds{6});
+    CHECK(scene.pushed.told() == (row.isWoken ? Texts{"n 1"} : Texts{}));
+}
+
 TEST_CASE("what is not archived wakes as well") {
     Scene scene{"[archive]\ndefault = 'never'"};
     scene.friendly.send(chat(juliet, "one"));
