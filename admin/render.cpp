@@ -1,6 +1,6 @@
 #include "admin/render.h"
 
-#include "control/json_text.h"
+#include "core/json_text.h"
 #include "control/log_format.h"
 
 #include <unicode/uchar.h>

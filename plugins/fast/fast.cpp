@@ -171,7 +171,7 @@ Task<sasl::Step> Fast::authenticate(Login& login) {
         co_return Failure{Condition::CredentialsExpired,
                           "The token has expired; log in with the password."};
     if (found->isDisabled)
-        co_return Failure{Condition::AccountDisabled, "The account has been disabled."};
+        co_return Failure{Condition::AccountDisabled, found->disabling.text()};
 
     const AccountId id = found->account;
     const std::string nonce = fitting->nonce;

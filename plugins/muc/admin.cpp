@@ -21,6 +21,21 @@ void addListed(Element& query, const Jid& jid, const Affiliated& entry) {
     if (!entry.reason.empty()) item.addWithText("reason", entry.reason);
 }
 
+// What the log calls a change; nothing when it is none.
+std::string_view actionOf(const Affiliated& before, const Affiliated& now) {
+    const bool isSame = before.reason == now.reason && before.until == now.until;
+    if (now.affiliation == Affiliation::Outcast)
+        return before.affiliation == Affiliation::Outcast && isSame ? "" : "ban";
+    if (before.affiliation != now.affiliation)
+        return before.affiliation == Affiliation::Outcast && now.affiliation == Affiliation::None
+                   ? "unban"
+                   : toText(now.affiliation);
+    if (now.voice == Voice::Muted) return before.voice == Voice::Muted && isSame ? "" : "mute";
+    if (before.voice == Voice::Muted) return "unmute";
+    if (before.voice != now.voice) return now.voice == Voice::Granted ? "voice" : "no voice";
+    return before.nick == now.nick ? "" : "nickname";
+}
+
 }  // namespace
 
 // 9.5 and 10.5: admins read what they manage; in a room without secrets, those whom the owner has
@@ -121,27 +136,84 @@ void Service::changeRole(const At& at, Occupant& occupant, Role role, const Note
     });
 }
 
+// Where nobody waits for it.
+void Service::setRole(const At& at, Occupant& occupant, Role role, Note note,
+                      const std::string& by) {
+    const auto voice = voiceChange(*at.room, occupant.bare, role);
+    if (voice) {
+        Change change = *voice;
+        change.note = note;
+        change.by = by;
+        std::vector<Change> changes{change};
+        // The task looks at the room before it waits for the store.
+        start(storeAffiliations(at.room, std::move(changes)),
+              [keep = at.host.sharedServices()](std::optional<std::optional<StanzaError>>,
+                                                std::exception_ptr failure) {
+                  if (failure) Log{"muc"}.warning("a change of voice could not be stored");
+              });
+        at.room->setAffiliation(change.person, change.entry);
+    }
+    std::vector<UniqueFunction<void()>> later;
+    changeRole(at, occupant, role, note, later);
+    for (auto& next : later) next();
+}
+
+std::optional<Service::Change> Service::voiceChange(const Room& room, const Jid& bare,
+                                                    Role wanted) const {
+    const Affiliation affiliation = room.affiliationOf(bare);
+    if (wanted != Role::Visitor && wanted != Role::Participant) return std::nullopt;
+    if (affiliation >= Affiliation::Admin) return std::nullopt;
+    const Affiliated* known = room.entryOf(bare);
+    Change change{.person = bare, .entry = known ? *known : Affiliated{}, .note = {}};
+    const Voice before = change.entry.voice;
+    const bool isUsual = roleAtEntry(affiliation, room.config.kind()) == wanted;
+    change.entry.voice = isUsual                   ? Voice::Usual
+                         : wanted == Role::Visitor ? Voice::Muted
+                                                   : Voice::Granted;
+    if (change.entry.voice == before) return std::nullopt;
+    change.entry.reason.clear();
+    change.entry.until.reset();
+    // A list that is full keeps no more; then it is for this visit alone.
+    if (!known && room.affiliations().size() >= limits_.affiliationsMax) return std::nullopt;
+    return change;
+}
+
 // ---- affiliations
 
 Task<std::optional<StanzaError>> Service::storeAffiliations(RoomPtr room,
                                                             std::vector<Change> changes) {
     std::size_t most = room->affiliations().size();
     std::vector<std::pair<Jid, Affiliated>> rows;
+    std::vector<AuditEntry> entries;
+    const WallTime now = Executor::current()->wallNow();
     for (const Change& change : changes) {
-        if (!room->entryOf(change.person)) ++most;
+        const Affiliated* known = room->entryOf(change.person);
+        if (!known && !change.entry.isNothing()) ++most;
         rows.emplace_back(change.person, change.entry);
+        const auto action = actionOf(known ? *known : Affiliated{}, change.entry);
+        if (action.empty()) continue;
+        entries.push_back({.room = room->address,
+                           .at = now,
+                           .actor = change.by,
+                           .action = std::string{action},
+                           .target = change.person.text(),
+                           .reason = change.note.reason,
+                           .until = change.entry.until});
     }
     if (most > limits_.affiliationsMax)
         co_return StanzaError{ErrorType::Wait, Condition::ResourceConstraint,
                               "This room keeps as many people as it may."};
     const std::int64_t id = room->id;
-    co_await store_.saveAffiliations(id, std::move(rows));
+    co_await store_.saveAffiliations(id, std::move(rows), std::move(entries));
     co_return std::nullopt;
 }
 
 void Service::applyAffiliation(const At& at, const Change& change, int expelCode,
                                std::vector<UniqueFunction<void()>>& later) {
     Room& room = *at.room;
+    const Affiliated* known = room.entryOf(change.person);
+    const bool isVoiceChanged = (known ? known->voice : Voice::Usual) != change.entry.voice;
+    const bool isMuting = isVoiceChanged && change.entry.voice == Voice::Muted;
     room.setAffiliation(change.person, change.entry);
     const bool isDomain = !change.person.hasLocal();
     std::vector<Jid> clients;
@@ -153,7 +225,7 @@ void Service::applyAffiliation(const At& at, const Change& change, int expelCode
         Occupant& occupant = *room.byClient(client);
         const Affiliation before = occupant.affiliation;
         const Affiliation now = room.affiliationOf(occupant.bare);
-        if (before == now) continue;
+        if (before == now && !isVoiceChanged) continue;
         occupant.affiliation = now;
         occupant.changed();
         const bool mayStay = now != Affiliation::Outcast &&
@@ -164,7 +236,11 @@ void Service::applyAffiliation(const At& at, const Change& change, int expelCode
             later.push_back(expel(at, occupant, std::move(note)));
             continue;
         }
-        const Role role = roleAfterChange(occupant.role, before, now, room.config.kind());
+        // Who was made a moderator by hand stays one, until he is muted.
+        Role role = roleAfterChange(occupant.role, before, now, room.config.kind());
+        if (isMuting && now < Affiliation::Admin) role = Role::Participant;
+        role = room.withVoice(occupant.bare, role);
+        if (before == now && role == occupant.role) continue;
         if (role != occupant.role) {
             changeRole(at, occupant, role, change.note, later);
             continue;
@@ -192,6 +268,10 @@ Task<Reply> Service::changeLists(const Iq& iq) {
     // Who manages a room need not be in it.
     if (!own && ownAffiliation >= Affiliation::Admin) actor.role = Role::Moderator;
     const std::string actorNick = own ? own->nick : std::string{};
+    const auto isNamed = [](const auto& changes, const Jid& person) {
+        return std::any_of(changes.begin(), changes.end(),
+                           [&person](const Change& change) { return change.person == person; });
+    };
 
     struct RoleChange {
         Jid client;
@@ -236,7 +316,8 @@ Task<Reply> Service::changeLists(const Iq& iq) {
             if (!target) co_return badRequest("An affiliation is given to an address.");
             person = target->bare;
         }
-        Change change{.person = person->bare(), .entry = {}, .note = std::move(note)};
+        Change change{
+            .person = person->bare(), .entry = {}, .note = std::move(note), .by = bare.text()};
         const Affiliation before = room->ownAffiliationOf(change.person);
         if (auto refusal = whyNotAffiliation(actor.affiliation, before, *wanted))
             co_return *refusal;
@@ -246,7 +327,11 @@ Task<Reply> Service::changeLists(const Iq& iq) {
             co_return notAcceptable("Whole domains can be members or banned.");
         if (const Affiliated* known = room->entryOf(change.person)) change.entry = *known;
         change.entry.affiliation = *wanted;
-        change.entry.reason = *wanted == Affiliation::Outcast ? change.note.reason : std::string{};
+        if (*wanted == Affiliation::Outcast) {
+            change.entry.reason = change.note.reason;
+            change.entry.until.reset();
+        }
+        change.entry.tidy();
         if (*wanted == Affiliation::Outcast || *wanted == Affiliation::None) {
             change.entry.nick.clear();
         } else if (const auto nick = item.find("nick"); nick && item.find("jid")) {
@@ -264,6 +349,18 @@ Task<Reply> Service::changeLists(const Iq& iq) {
     if (count == 0) co_return badRequest("There is nothing to change.");
     if (owners == 0) co_return conflict("A room has at least one owner.");
 
+    // Voice lasts: who has it, or has lost it, finds it so when he comes back.
+    const std::size_t affiliations = changes.size();
+    for (const RoleChange& change : roles) {
+        const Occupant* target = room->byClient(change.client);
+        if (!target || isNamed(changes, target->bare)) continue;
+        auto voice = voiceChange(*room, target->bare, change.role);
+        if (!voice) continue;
+        voice->note = change.note;
+        voice->by = bare.text();
+        changes.push_back(std::move(*voice));
+    }
+
     std::vector<Jid> newMembers;
     for (const Change& change : changes)
         if (change.entry.affiliation == Affiliation::Member && change.person.hasLocal() &&
@@ -277,9 +374,17 @@ Task<Reply> Service::changeLists(const Iq& iq) {
     const At at{iq.shard(), iq.host(), room};
     std::vector<UniqueFunction<void()>> later;
     for (const Change& change : changes) applyAffiliation(at, change, 0, later);
-    for (const RoleChange& change : roles)
-        if (Occupant* target = room->byClient(change.client))
-            changeRole(at, *target, change.role, change.note, later);
+    for (const RoleChange& change : roles) {
+        Occupant* target = room->byClient(change.client);
+        if (!target) continue;
+        const bool isLogged =
+            std::any_of(changes.begin() + std::ptrdiff_t(affiliations), changes.end(),
+                        [&](const Change& voice) { return voice.person == target->bare; });
+        if (!isLogged && target->role != change.role)
+            log(at, bare.text(), change.role == Role::None ? "kick" : toText(change.role),
+                target->bare.text(), change.note.reason, target->nick);
+        changeRole(at, *target, change.role, change.note, later);
+    }
     reply(iq);
     for (auto& next : later) next();
     for (const Jid& member : newMembers)

@@ -131,6 +131,9 @@ Task<Duration> Service::expire() {
         const auto deleted = co_await server_.stores().archive.purge(room, before, step);
         isMore = isMore || deleted == std::int64_t(step);
     }
+    const WallTime forgotten = now - std::chrono::hours{24 * limits_.auditDays};
+    const auto entries = co_await store_.forgetAudit(domain_, forgotten, std::int64_t(step));
+    isMore = isMore || entries == std::int64_t(step);
     co_return isMore ? Duration{std::chrono::seconds{1}} : Duration{std::chrono::hours{1}};
 }
 

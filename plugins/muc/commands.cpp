@@ -169,11 +169,81 @@ struct RoomCommands {
         if (at.problem) co_return std::move(*at.problem);
         const auto affiliation = parseAffiliation(call.text("affiliation"));
         const Jid person = call.jid("address").bare();
-        const auto refusal = co_await at.service->setMember(at.address, person, *affiliation);
+        std::string by = actorOf(call);
+        const auto refusal =
+            co_await at.service->setMember(at.address, person, *affiliation, std::move(by));
         if (refusal) co_return refused(*refusal, at.address);
         co_return CommandResult::message(person.text() + " is " + call.text("affiliation") +
                                          " of " + at.address.text() + ".");
     }
+
+    // ---- moderation
+    Task<CommandResult> carryOut(CommandCall& call, Order::What what, std::string_view done) {
+        auto at = target(call);
+        if (at.problem) co_return std::move(*at.problem);
+        Order order{.what = what};
+        order.person = call.jid("address").bare();
+        if (call.has("term")) order.term = call.duration("term");
+        if (call.has("reason")) order.reason = call.text("reason");
+        order.by = actorOf(call);
+        const std::string who = order.person.text();
+        const auto refusal = co_await at.service->order(at.address, std::move(order));
+        if (refusal && refusal->condition == Condition::ItemNotFound)
+            co_return CommandResult::refusal("not-found", refusal->text);
+        if (refusal) co_return refused(*refusal, at.address);
+        co_return CommandResult::message(who + " " + std::string{done} + " " + at.address.text() +
+                                         ".");
+    }
+    Task<CommandResult> ban(CommandCall& call) {
+        return carryOut(call, Order::What::Ban, "is banned from");
+    }
+    Task<CommandResult> unban(CommandCall& call) {
+        return carryOut(call, Order::What::Unban, "is not banned any more from");
+    }
+    Task<CommandResult> mute(CommandCall& call) {
+        return carryOut(call, Order::What::Mute, "is muted in");
+    }
+    Task<CommandResult> unmute(CommandCall& call) {
+        return carryOut(call, Order::What::Unmute, "has his voice back in");
+    }
+    Task<CommandResult> kick(CommandCall& call) {
+        return carryOut(call, Order::What::Kick, "was sent out of");
+    }
+
+    Task<CommandResult> lockdown(CommandCall& call) {
+        auto at = target(call);
+        if (at.problem) co_return std::move(*at.problem);
+        const bool isOn = call.text("state") == "on";
+        std::string reason = call.has("reason") ? call.text("reason") : std::string{};
+        std::string by = actorOf(call);
+        const auto refusal =
+            co_await at.service->lockDown(at.address, isOn, std::move(by), std::move(reason));
+        if (refusal) co_return refused(*refusal, at.address);
+        co_return CommandResult::message(
+            at.address.text() +
+            (isOn ? " is locked down: only members enter and speak." : " is open as before."));
+    }
+
+    Task<CommandResult> audit(CommandCall& call) {
+        auto at = target(call);
+        if (at.problem) co_return std::move(*at.problem);
+        Store::AuditWish wish{.room = at.address.text()};
+        if (call.has("person")) wish.person = call.jid("person").bare().text();
+        if (call.has("since"))
+            wish.since =
+                Executor::current()->wallNow() -
+                std::chrono::duration_cast<std::chrono::milliseconds>(call.duration("since"));
+        wish.most = call.has("limit") ? call.integer("limit") : 1000;
+        const auto entries = co_await at.service->store().audit(std::move(wish));
+        auto result =
+            CommandResult::table({"at", "actor", "action", "target", "reason", "until", "details"});
+        for (const AuditEntry& entry : entries)
+            result.row({entry.at, entry.actor, entry.action, entry.target, entry.reason,
+                        entry.until, entry.details});
+        co_return result;
+    }
+
+    static std::string actorOf(const CommandCall& call) { return "operator " + call.caller().name; }
 
     Server& server;
 };
@@ -210,6 +280,23 @@ std::vector<Command> commands(Server& server) {
                                .kind = ArgumentKind::Choice,
                                .choices = {"owner", "admin", "member", "none", "outcast"},
                                .help = "What he becomes"};
+    const Argument whom{.name = "address",
+                        .kind = ArgumentKind::Jid,
+                        .help = "Whom; an address, or a domain for all of its people"};
+    Argument term = option("term", "For how long; without it, for good");
+    term.kind = ArgumentKind::Duration;
+    const Argument state{.name = "state",
+                         .kind = ArgumentKind::Choice,
+                         .choices = {"on", "off"},
+                         .help = "Whether it is locked down"};
+    Argument concerned = option("person", "Only what he did, or what was done to him");
+    concerned.kind = ArgumentKind::Jid;
+    Argument since = option("since", "Only what was done in this time");
+    since.kind = ArgumentKind::Duration;
+    Argument most = option("limit", "How many entries; without it, 1000");
+    most.kind = ArgumentKind::Integer;
+    most.least = 1;
+    most.most = 100'000;
     return {
         {.name = "room create",
          .summary = "Makes a room",
@@ -244,6 +331,51 @@ std::vector<Command> commands(Server& server) {
          .permission = Permission::Operate,
          .examples = {{"room member set garden romeo@montague.example member", ""}},
          .run = run(&RoomCommands::setMember)},
+        {.name = "room ban",
+         .summary = "Bans somebody, or a whole domain, from a room",
+         .arguments = {room, whom, term, option("reason", "Why; he is told, and it is logged"),
+                       host},
+         .permission = Permission::Operate,
+         .examples = {{"room ban garden tybalt@capulet.example --term 7d --reason \"duels\"", ""},
+                      {"room ban garden spam.example", "everybody of this domain"}},
+         .run = run(&RoomCommands::ban)},
+        {.name = "room unban",
+         .summary = "Ends a ban from a room",
+         .arguments = {room, whom, host},
+         .permission = Permission::Operate,
+         .run = run(&RoomCommands::unban)},
+        {.name = "room mute",
+         .summary = "Takes somebody's voice in a room",
+         .details = "He stays in the room and reads. It lasts when he leaves and comes again.",
+         .arguments = {room, whom, term, option("reason", "Why; he is told, and it is logged"),
+                       host},
+         .permission = Permission::Operate,
+         .examples = {{"room mute garden tybalt@capulet.example --term 1h", ""}},
+         .run = run(&RoomCommands::mute)},
+        {.name = "room unmute",
+         .summary = "Gives somebody his voice back",
+         .arguments = {room, whom, host},
+         .permission = Permission::Operate,
+         .run = run(&RoomCommands::unmute)},
+        {.name = "room kick",
+         .summary = "Sends somebody out of a room; he may come again",
+         .arguments = {room, whom, option("reason", "Why; he is told, and it is logged"), host},
+         .permission = Permission::Operate,
+         .run = run(&RoomCommands::kick)},
+        {.name = "room lockdown",
+         .summary = "Lets nobody but members enter a room and speak in it, for the moment",
+         .arguments = {room, state, option("reason", "Why; it is logged"), host},
+         .permission = Permission::Operate,
+         .run = run(&RoomCommands::lockdown)},
+        {.name = "room audit",
+         .summary = "Shows what moderators, rules and operators did in a room",
+         .details =
+             "The newest comes first. It tells of rooms that are gone, too. For programs: --json.",
+         .arguments = {room, concerned, since, most, host},
+         .permission = Permission::Operate,
+         .examples = {{"room audit garden --since 7d", ""},
+                      {"room audit garden --person tybalt@capulet.example", ""}},
+         .run = run(&RoomCommands::audit)},
     };
 }
 

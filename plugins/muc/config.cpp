@@ -15,6 +15,7 @@ using Values = std::vector<std::string>;
 
 constexpr std::int64_t daysMax = 36500;
 constexpr std::int64_t slowSecondsMax = 86400;
+constexpr std::size_t settingsBytesMax = 64u << 10;  // in fields of plugins, of one room
 
 // The limits of texts and numbers; null for what the store has kept.
 struct Field {
@@ -198,6 +199,12 @@ const Field fields[] = {
      getBoolean<&C::mayRequestVoice>, setBoolean<&C::mayRequestVoice>},
     {"muc#roomconfig_allowregister", FieldType::Boolean, "People may register as members",
      getBoolean<&C::mayRegister>, setBoolean<&C::mayRegister>},
+    {"urn:epode:room#knock", FieldType::Boolean,
+     "If only members may enter: others can ask to become one, and admins answer",
+     getBoolean<&C::mayKnock>, setBoolean<&C::mayKnock>},
+    {"urn:epode:room#lockdown", FieldType::Boolean,
+     "Locked down: for the moment nobody but members comes in or speaks",
+     getBoolean<&C::isLockedDown>, setBoolean<&C::isLockedDown>},
     {"muc#roomconfig_maxusers", FieldType::ListSingle, "The most occupants", getOccupantsMax,
      setOccupantsMax, occupantsMaxOptions},
     {"muc#maxhistoryfetch", FieldType::TextSingle,
@@ -229,6 +236,56 @@ StanzaError notAcceptable(std::string text) {
     return {ErrorType::Modify, Condition::NotAcceptable, std::move(text)};
 }
 
+// ---- fields of plugins
+
+const RoomField* findField(const std::vector<RoomField>& all, std::string_view var) {
+    const auto found =
+        std::find_if(all.begin(), all.end(), [var](const auto& field) { return field.var == var; });
+    return found == all.end() ? nullptr : &*found;
+}
+
+const Values& valuesOf(const RoomConfig& config, const RoomField& field) {
+    const auto found = config.settings.find(field.var);
+    return found == config.settings.end() ? field.fallback : found->second;
+}
+
+bool isAmong(const std::vector<FieldOption>& options, const std::string& value) {
+    return std::any_of(options.begin(), options.end(),
+                       [&](const auto& option) { return option.value == value; });
+}
+
+bool setField(RoomConfig& config, const RoomField& field, Values values) {
+    std::erase(values, "");
+    const bool isBoolean = field.type == FieldType::Boolean;
+    const bool isList = field.type == FieldType::ListSingle || field.type == FieldType::ListMulti;
+    const bool isSingle = field.type != FieldType::ListMulti &&
+                          field.type != FieldType::TextMulti && field.type != FieldType::JidMulti;
+    if (isSingle && values.size() > 1) return false;
+    if (isBoolean) {
+        const auto value = values.empty() ? std::nullopt : parseBoolean(values.front());
+        if (!value) return false;
+        values = {*value ? "1" : "0"};
+    }
+    for (const auto& value : values)
+        if ((isList && !isAmong(field.options, value)) ||
+            value.find_first_of("\r\n") != std::string::npos)
+            return false;
+    if (field.isAllowed && !field.isAllowed(values)) return false;
+    if (values == field.fallback) {
+        config.settings.erase(field.var);
+        return true;
+    }
+    config.settings[field.var] = std::move(values);
+    return true;
+}
+
+std::size_t bytesOf(const RoomSettings& settings) {
+    std::size_t bytes = 0;
+    for (const auto& [var, values] : settings)
+        for (const auto& value : values) bytes += value.size() + 16;
+    return bytes;
+}
+
 }  // namespace
 
 RoomConfig presetConfig(std::string_view preset) {
@@ -248,7 +305,8 @@ RoomConfig presetConfig(std::string_view preset) {
     return config;
 }
 
-void addFields(DataForm& form, const RoomConfig& config, const Limits&) {
+void addFields(DataForm& form, const RoomConfig& config, const Limits&,
+               const std::vector<RoomField>& more) {
     for (const Field& field : fields) {
         FormField shown{.var = std::string{field.var},
                         .type = field.type,
@@ -266,19 +324,44 @@ void addFields(DataForm& form, const RoomConfig& config, const Limits&) {
         }
         form.add(std::move(shown));
     }
+    for (const RoomField& field : more)
+        form.add({.var = field.var,
+                  .type = field.type,
+                  .label = field.label,
+                  .values = valuesOf(config, field),
+                  .options = field.options});
+}
+
+std::vector<std::string> changedFields(const RoomConfig& before, const RoomConfig& now) {
+    std::vector<std::string> changed;
+    for (const Field& field : fields)
+        if (field.get(before) != field.get(now)) changed.emplace_back(field.var);
+    auto all = before.settings;
+    all.insert(now.settings.begin(), now.settings.end());
+    for (const auto& [var, values] : all) {
+        const auto was = before.settings.find(var);
+        const auto is = now.settings.find(var);
+        if (was == before.settings.end() || is == now.settings.end() || was->second != is->second)
+            changed.push_back(var);
+    }
+    return changed;
 }
 
 std::optional<StanzaError> takeFields(RoomConfig& config, const DataForm& answer,
-                                      const Limits& limits) {
+                                      const Limits& limits, const std::vector<RoomField>& more) {
     RoomConfig wanted = config;
     for (const FormField& given : answer.fields()) {
         const Field* field = findField(given.var);
-        if (!field) continue;
-        if (!field->set(wanted, given.values, &limits))
-            return notAcceptable("The value of " + given.var + " is not allowed.");
+        const RoomField* other = field ? nullptr : findField(more, given.var);
+        const bool isGood = field   ? field->set(wanted, given.values, &limits)
+                            : other ? setField(wanted, *other, given.values)
+                                    : true;
+        if (!isGood) return notAcceptable("The value of " + given.var + " is not allowed.");
     }
     if (wanted.isPasswordProtected && wanted.password.empty())
         return notAcceptable("A room that is protected by a password needs one.");
+    if (bytesOf(wanted.settings) > settingsBytesMax)
+        return notAcceptable("These are too many words.");
     if (!wanted.isPasswordProtected) wanted.password.clear();
     config = std::move(wanted);
     return std::nullopt;
@@ -294,6 +377,10 @@ std::string writeConfig(const RoomConfig& config) {
         if (values.empty()) values.emplace_back();
         writeNamedValues(out, field.var, values);
     }
+    for (auto [var, values] : config.settings) {
+        if (values.empty()) values.emplace_back();
+        writeNamedValues(out, var, values);
+    }
     return out;
 }
 
@@ -301,7 +388,10 @@ RoomConfig readConfig(std::string_view text) {
     RoomConfig config;
     for (auto& [var, values] : readNamedValues(text)) {
         std::erase(values, "");  // stands for none at all
-        if (const Field* field = findField(var)) field->set(config, values, nullptr);
+        if (const Field* field = findField(var))
+            field->set(config, values, nullptr);
+        else
+            config.settings[var] = std::move(values);  // of a plugin, even if it is not here now
     }
     return config;
 }

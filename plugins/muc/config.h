@@ -5,11 +5,13 @@
 #include "core/stanza_error.h"
 #include "limits.h"
 #include "privileges.h"
+#include "route/room_events.h"
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace epode::muc {
 
@@ -38,6 +40,8 @@ struct RoomConfig {
     bool mayRequestVoice = true;
     bool mayRegister = true;
     bool isArchived = true;
+    bool mayKnock = true;       // who may not enter asks by registering, and admins answer
+    bool isLockedDown = false;  // for the moment nobody but members comes in or speaks
     Whois whois = Whois::Moderators;
     AllowPm allowPm = AllowPm::Anyone;
     Roles broadcastRoles = allRoles;
@@ -46,7 +50,10 @@ struct RoomConfig {
     std::int64_t historyMax = 20;
     std::int64_t slowSeconds = 0;    // between two messages of one occupant
     std::int64_t retentionDays = 0;  // of the archive; 0: for good
+    RoomSettings settings;           // in fields of plugins
 
+    // Who is no member asks to become one.
+    bool takesKnocks() const { return isMembersOnly && mayRegister && mayKnock; }
     bool isNonAnonymous() const { return whois == Whois::Anyone; }
     RoomKind kind() const { return {isModerated, isMembersOnly}; }
     bool operator==(const RoomConfig&) const = default;
@@ -55,12 +62,15 @@ struct RoomConfig {
 // Of a new room: "team", "public", "announcement", or anything else for a plain one.
 RoomConfig presetConfig(std::string_view preset);
 
-// Adds the fields with their values.
-void addFields(DataForm& form, const RoomConfig& config, const Limits& limits);
+// Adds the fields with their values; `more` are those of plugins.
+void addFields(DataForm& form, const RoomConfig& config, const Limits& limits,
+               const std::vector<RoomField>& more);
 // Takes what an owner has sent in; fields that he left out stay as they are. What is wrong is
 // not-acceptable, and `config` is then as it was.
 std::optional<StanzaError> takeFields(RoomConfig& config, const DataForm& answer,
-                                      const Limits& limits);
+                                      const Limits& limits, const std::vector<RoomField>& more);
+// The fields in which they differ.
+std::vector<std::string> changedFields(const RoomConfig& before, const RoomConfig& now);
 
 // For the store.
 std::string writeConfig(const RoomConfig& config);

@@ -75,6 +75,7 @@ Task<Reply> Service::aboutRoom(const Iq& iq) {
     Document query{"query", ns::discoInfo};
     const std::string name = config.name.empty() ? std::string{room->address.local()} : config.name;
     if (!node.empty()) {
+        if (auto commands = aboutCommands(iq, *room)) co_return std::move(*commands);
         if (node == names::traffic)
             co_return StanzaError{Condition::ServiceUnavailable, "Everything is passed on."};
         if (node != names::ownNick)
@@ -92,7 +93,7 @@ Task<Reply> Service::aboutRoom(const Iq& iq) {
     const auto feature = [&query](std::string_view var) { query->add("feature").set("var", var); };
     for (const auto var : {names::muc, names::stableId, names::selfPing, names::occupantId,
                            ns::discoInfo, ns::discoItems, ns::stanzaIds, names::registration,
-                           names::vcard, names::moderate, names::request})
+                           names::vcard, names::moderate, names::request, ns::commands})
         feature(var);
     if (config.isArchived) {
         feature("urn:xmpp:mam:2");
@@ -132,6 +133,10 @@ Task<Reply> Service::aboutRoom(const Iq& iq) {
 Task<Reply> Service::itemsOfRoom(const Iq& iq) {
     const auto room = co_await roomOf(iq);
     if (!room) co_return noSuchRoom();
+    if (!iq.payload().get("node").empty()) {
+        if (auto commands = aboutCommands(iq, *room)) co_return std::move(*commands);
+        co_return StanzaError{Condition::ItemNotFound, "There is no such node."};
+    }
     Document query{"query", ns::discoItems};
     if (room->byClient(iq.from()))
         for (const auto& occupant : room->occupants())

@@ -69,7 +69,10 @@ void Service::invite(const At& at, Occupant* occupant, const StanzaPtr& message,
         Affiliated entry;
         if (const Affiliated* known = room.entryOf(to->bare())) entry = *known;
         entry.affiliation = Affiliation::Member;
-        members.push_back({.person = to->bare(), .entry = std::move(entry), .note = {}});
+        members.push_back({.person = to->bare(),
+                           .entry = std::move(entry),
+                           .note = {},
+                           .by = occupant->bare.text()});
     }
     const Jid inviter = occupant->bare;
     if (members.empty()) {
@@ -124,35 +127,45 @@ void Service::decline(const At& at, const StanzaPtr& message, const Element& x) 
     server_.route(told);
 }
 
-void Service::requestVoice(const At& at, Occupant& occupant, const StanzaPtr& message,
-                           const Element& x) {
-    Room& room = *at.room;
+void Service::takeForm(const At& at, Occupant* occupant, const StanzaPtr& message, const Element& x,
+                       Hold hold) {
     const auto form = DataForm::read(x);
+    if (form && form->formType() == names::registerForm && form->kind() != FormKind::Form) {
+        answerKnock(at, message, *form, std::move(hold));
+        return;
+    }
+    if (!occupant) {
+        refuse(at, *message, notInRoom());
+        return;
+    }
     if (!form || form->kind() == FormKind::Form || form->formType() != names::request) {
         if (!form || form->kind() != FormKind::Cancel)
             refuse(at, *message, badRequest("This is no form that a room takes."));
         return;
     }
-    if (form->kind() == FormKind::Cancel) return;
-    if (form->find("muc#request_allow")) {
+    if (form->kind() == FormKind::Submit) requestVoice(at, *occupant, message, *form);
+}
+
+void Service::requestVoice(const At& at, Occupant& occupant, const StanzaPtr& message,
+                           const DataForm& form) {
+    Room& room = *at.room;
+    if (form.find("muc#request_allow")) {
         if (occupant.role != Role::Moderator) {
             refuse(at, *message, forbidden("Only moderators give voice."));
             return;
         }
-        if (!form->boolean("muc#request_allow").value_or(false)) return;
-        Occupant* asking = room.byNick(form->text("muc#roomnick"));
-        const auto jid = form->jid("muc#jid");
+        if (!form.boolean("muc#request_allow").value_or(false)) return;
+        Occupant* asking = room.byNick(form.text("muc#roomnick"));
+        const auto jid = form.jid("muc#jid");
         if (!asking || (jid && !jid->empty() && jid->bare() != asking->bare)) {
             refuse(at, *message, noSuchOccupant());
             return;
         }
         if (asking->role != Role::Visitor) return;
-        std::vector<UniqueFunction<void()>> later;
-        changeRole(at, *asking, Role::Participant, {}, later);
-        for (auto& next : later) next();
+        setRole(at, *asking, Role::Participant, {}, occupant.bare.text());
         return;
     }
-    if (form->text("muc#role") != "participant") {
+    if (form.text("muc#role") != "participant") {
         refuse(at, *message, badRequest("Only voice can be asked for."));
         return;
     }

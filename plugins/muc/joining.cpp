@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/metric.h"
 #include "core/random.h"
+#include "core/time_format.h"
 
 #include <algorithm>
 
@@ -33,6 +34,16 @@ bool tellsOfAbsence(Condition condition) {
         default:
             return false;
     }
+}
+
+// With what its moderators have said about it.
+StanzaError banned(const Room& room, const Jid& bare) {
+    const Affiliated* entry = room.entryOf(bare);
+    if (!entry || entry->affiliation != Affiliation::Outcast) entry = room.entryOf(bare.host());
+    std::string text = "You are banned from this room";
+    if (entry && entry->until) text += " until " + formatDateTime(*entry->until);
+    if (entry && !entry->reason.empty()) return forbidden(text + ": " + entry->reason);
+    return forbidden(text + ".");
 }
 
 }  // namespace
@@ -103,10 +114,15 @@ std::optional<StanzaError> Service::whyNotEnter(const Room& room, const Jid& bar
                                                 const Stanza& presence) const {
     const Affiliation affiliation = room.affiliationOf(bare);
     if (room.isLocked && affiliation != Affiliation::Owner) return noSuchRoom();
-    if (affiliation == Affiliation::Outcast) return forbidden("You are banned from this room.");
+    if (affiliation == Affiliation::Outcast) return banned(room, bare);
     if (room.config.isMembersOnly && affiliation < Affiliation::Member)
         return StanzaError{ErrorType::Auth, Condition::RegistrationRequired,
-                           "Only members may enter this room."};
+                           room.config.takesKnocks()
+                               ? "Only members may enter this room; register with it to ask."
+                               : "Only members may enter this room."};
+    if (isShutOut(room, bare, Role::None))
+        return StanzaError{ErrorType::Auth, Condition::RegistrationRequired,
+                           "For the moment only members may enter this room."};
     if (room.config.isPasswordProtected) {
         const Element* x = presence.root().child("x", names::muc);
         const Element* password = x ? x->child("password") : nullptr;
@@ -123,6 +139,11 @@ std::optional<StanzaError> Service::whyNotEnter(const Room& room, const Jid& bar
     if (room.clientCount() >= most)
         return StanzaError{ErrorType::Wait, Condition::ServiceUnavailable, "This room is full."};
     return std::nullopt;
+}
+
+bool Service::isShutOut(const Room& room, const Jid& bare, Role role) const {
+    return room.config.isLockedDown && role < Role::Moderator &&
+           room.affiliationOf(bare) < Affiliation::Member;
 }
 
 std::optional<StanzaError> Service::whyNotNick(const Room& room, const Jid& bare,
@@ -166,6 +187,11 @@ void Service::enter(const At& at, const StanzaPtr& presence, bool isNew) {
         refuse(at, *presence, tooLong("presence"));
         return;
     }
+    const SteadyTime now = at.shard.executor().now();
+    const Affiliation affiliation = room.affiliationOf(bare);
+    const Role role = room.usualRole(bare, affiliation);
+    if (!isNew && !isAllowed(at, RoomAct::Enters, *presence, nick->text, {affiliation, role}, now))
+        return;
     entered.add();
     const bool isNickChanged = nick->text != presence->to().resource();
     if (Occupant* other = room.byKey(nick->key)) {
@@ -185,8 +211,9 @@ void Service::enter(const At& at, const StanzaPtr& presence, bool isNew) {
     occupant.address = *address;
     occupant.bare = bare;
     occupant.id = room.occupantId(bare);
-    occupant.affiliation = room.affiliationOf(bare);
-    occupant.role = roleAtEntry(occupant.affiliation, room.config.kind());
+    occupant.affiliation = affiliation;
+    occupant.role = role;
+    occupant.since = now;
     Occupant& one = room.enter(std::move(occupant));
     Place& place = room.addPlace(one, client, clean);
     save(at, one, place);
@@ -249,9 +276,10 @@ void Service::create(Shard& shard, Host& host, const StanzaPtr& presence, const 
     const Jid address = presence->to().bare();
     const Jid creator = client.bare();
     auto room = std::make_shared<Room>(address, -std::int64_t((randomNumber() >> 2) | 1));
-    room->config = presetConfig(limits_.preset);
-    room->config.isArchived = limits_.archivesNew;
-    room->config.historyMax = std::min(room->config.historyMax, std::int64_t(limits_.historyMax));
+    RoomConfig config = presetConfig(limits_.preset);
+    config.isArchived = limits_.archivesNew;
+    config.historyMax = std::min(config.historyMax, std::int64_t(limits_.historyMax));
+    room->configure(std::move(config));
     room->secret = randomBytes(32);
     room->creator = creator.text();
     room->created = shard.executor().wallNow();
@@ -329,6 +357,13 @@ void Service::changeNick(const At& at, Occupant& occupant, const StanzaPtr& pres
         changePresence(at, occupant, presence);
         return;
     }
+    if (isShutOut(room, occupant.bare, occupant.role)) {
+        refuse(at, *presence, forbidden("The room is locked down for the moment."));
+        return;
+    }
+    if (!isAllowed(at, RoomAct::ChangesNick, *presence, nick->text, occupant.standing(),
+                   occupant.since))
+        return;
     Place& place = *occupant.place(presence->from());
     place.presence = cleanPresence(*presence);
     const bool isSeen = isShown(room, occupant.role);

@@ -85,6 +85,12 @@ const Option<Bytes> presenceBytesMax{
     .range = {1_KiB, 256_KiB},
     .help = "The largest presence that a room passes on to all occupants.",
 };
+const Option<std::int64_t> auditDays{
+    .key = "muc.audit_days",
+    .fallback = 365,
+    .range = {1, 36500},
+    .help = "For how many days it is kept what moderators did in rooms, to whom and why.",
+};
 const Option<bool> refusesConfusable{
     .key = "muc.refuse_confusable_nicks",
     .fallback = false,
@@ -131,17 +137,18 @@ Limits::Limits(const Settings& settings, const std::string& host)
       vcardBytesMax{std::size_t(settings.get(muc::vcardBytesMax, host))},
       pageMax{std::size_t(settings.get(muc::pageMax, host))},
       presenceBytesMax{std::size_t(settings.get(muc::presenceBytesMax, host))},
+      auditDays{settings.get(muc::auditDays, host)},
       refusesConfusable{settings.get(muc::refusesConfusable, host)},
       archivesNew{settings.get(muc::archivesNew, host)},
       creators{settings.get(muc::creators, host)},
       preset{settings.get(muc::preset, host)} {}
 
 std::vector<OptionRef> options() {
-    return {
-        &domainOption,  &nameOption,      &nickBytesMax,     &subjectBytesMax,   &reasonBytesMax,
-        &nameBytesMax,  &affiliationsMax, &roomsMax,         &occupantsMax,      &historyMax,
-        &vcardBytesMax, &pageMax,         &presenceBytesMax, &refusesConfusable, &archivesNew,
-        &creators,      &preset};
+    return {&domainOption,     &nameOption,        &nickBytesMax,    &subjectBytesMax,
+            &reasonBytesMax,   &nameBytesMax,      &affiliationsMax, &roomsMax,
+            &occupantsMax,     &historyMax,        &vcardBytesMax,   &pageMax,
+            &presenceBytesMax, &refusesConfusable, &archivesNew,     &creators,
+            &preset,           &auditDays};
 }
 
 }  // namespace epode::muc

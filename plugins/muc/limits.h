@@ -21,6 +21,7 @@ struct Limits {
     std::size_t vcardBytesMax;
     std::size_t pageMax;
     std::size_t presenceBytesMax;
+    std::int64_t auditDays;
     bool refusesConfusable;
     bool archivesNew;
     std::string creators;

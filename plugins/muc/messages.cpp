@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/metric.h"
 #include "core/namespaces.h"
+#include "core/time_format.h"
 #include "route/message_content.h"
 #include "store/stores.h"
 
@@ -45,6 +46,15 @@ bool isWorthKeeping(Stanza& message) {
     const bool isKept = keepingOf(message) == Keeping::Message;
     message.setType(StanzaType::Groupchat);
     return isKept;
+}
+
+// Who was muted is told why, and for how long.
+StanzaError noVoice(const Room& room, const Jid& bare) {
+    const Affiliated* entry = room.entryOf(bare);
+    if (!entry || entry->voice != Voice::Muted) return forbidden("You have no voice in this room.");
+    std::string text = "You are muted in this room";
+    if (entry->until) text += " until " + formatDateTime(*entry->until);
+    return forbidden(text + (entry->reason.empty() ? "." : ": " + entry->reason));
 }
 
 StanzaError notStored() {
@@ -87,9 +97,8 @@ void Service::receiveMessage(const At& at, const StanzaPtr& message, Hold hold) 
             return;
         }
     }
-    const Element* form = message->child("x", ns::dataForms);
-    if (form && occupant) {
-        requestVoice(at, *occupant, message, *form);
+    if (const Element* form = message->child("x", ns::dataForms)) {
+        takeForm(at, occupant, message, *form, std::move(hold));
         return;
     }
     refuse(at, *message,
@@ -109,9 +118,16 @@ MutableStanzaPtr Service::passedOn(const Stanza& message, const Room& room,
 void Service::speak(const At& at, Occupant& occupant, const StanzaPtr& message, Hold hold) {
     Room& room = *at.room;
     if (occupant.role < Role::Participant) {
-        refuse(at, *message, forbidden("You have no voice in this room."));
+        refuse(at, *message, noVoice(room, occupant.bare));
         return;
     }
+    if (isShutOut(room, occupant.bare, occupant.role)) {
+        refuse(at, *message, forbidden("The room is locked down: for the moment members speak."));
+        return;
+    }
+    if (!isAllowed(at, RoomAct::Speaks, *message, occupant.nick, occupant.standing(),
+                   occupant.since))
+        return;
     const SteadyTime now = at.shard.executor().now();
     const bool hasBody = message->child("body", ns::client) != nullptr;
     if (room.config.slowSeconds > 0 && hasBody && occupant.role < Role::Moderator) {
@@ -156,6 +172,13 @@ void Service::changeSubject(const At& at, Occupant& occupant, const StanzaPtr& m
         refuse(at, *message, forbidden("You may not change the subject of this room."));
         return;
     }
+    if (isShutOut(room, occupant.bare, occupant.role)) {
+        refuse(at, *message, forbidden("The room is locked down: for the moment members speak."));
+        return;
+    }
+    if (!isAllowed(at, RoomAct::ChangesSubject, *message, occupant.nick, occupant.standing(),
+                   occupant.since))
+        return;
     Subject subject;
     for (const Element& child : message->root().children()) {
         if (!child.is("subject", ns::client)) continue;
@@ -205,6 +228,14 @@ void Service::whisper(const At& at, Occupant& occupant, const StanzaPtr& message
         refuse(at, *message, forbidden("Private messages are not allowed to you in this room."));
         return;
     }
+    // While the room is locked down, strangers write to its moderators alone.
+    if (isShutOut(room, occupant.bare, occupant.role) && other->role != Role::Moderator) {
+        refuse(at, *message, forbidden("The room is locked down for the moment."));
+        return;
+    }
+    if (!isAllowed(at, RoomAct::Whispers, *message, occupant.nick, occupant.standing(),
+                   occupant.since))
+        return;
     auto copy = passedOn(*message, room, occupant);
     Element& root = copy->edit();
     root.add("x", names::user);

@@ -93,6 +93,8 @@ Task<Reply> Service::moderate(const Iq& iq) {
     addModerated(retract, retraction.by, retraction.byId);
     if (!retraction.reason.empty()) retract.addWithText("reason", retraction.reason);
     reply(iq);
+    log({iq.shard(), iq.host(), room}, iq.from().bare().text(), "retract",
+        retraction.message.text(), retraction.reason);
     publish({iq.shard(), iq.host(), room},
             {.message = std::move(told), .standing = {}, .isKept = room->config.isArchived});
     co_return Reply::none();

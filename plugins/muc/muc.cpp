@@ -21,7 +21,9 @@ constexpr QName vcardElement{names::vcard, "vCard"};
 constexpr QName archiveElement{mam::ns, "query"};
 constexpr QName metadataElement{mam::ns, "metadata"};
 constexpr QName moderateElement{names::moderate, "moderate"};
+constexpr QName commandElement{ns::commands, "command"};
 constexpr QName searchElement{names::search, "search"};
+constexpr QName channelsElement{names::channelSearch, "search"};
 constexpr QName uniqueElement{names::unique, "unique"};
 
 class Muc final : public Plugin {
@@ -33,9 +35,9 @@ public:
         service_ = std::make_shared<Service>(context.server(), context.host(), served.domain,
                                              Limits{*context.server().settings(), context.host()});
         served.disco.identities.push_back({"conference", "text", context.value(nameOption)});
-        for (const auto feature :
-             {names::muc, names::stableId, names::selfPing, names::occupantId, names::unique,
-              names::search, names::ping, ns::discoInfo, ns::discoItems, ns::rsm})
+        for (const auto feature : {names::muc, names::stableId, names::selfPing, names::occupantId,
+                                   names::unique, names::search, names::channelSearch, names::ping,
+                                   ns::discoInfo, ns::discoItems, ns::rsm})
             served.disco.features.emplace_back(feature);
 
         const auto onDomain = [&](StanzaType type, QName element,
@@ -53,6 +55,7 @@ public:
         // Clients search with a get; the protocol's own text says so, too.
         onDomain(StanzaType::Get, searchElement, &Service::search);
         onDomain(StanzaType::Set, searchElement, &Service::search);
+        onDomain(StanzaType::Get, channelsElement, &Service::searchChannels);
 
         onRoom(StanzaType::Get, infoElement, &Service::aboutRoom);
         onRoom(StanzaType::Get, itemsElement, &Service::itemsOfRoom);
@@ -69,10 +72,12 @@ public:
         onRoom(StanzaType::Set, archiveElement, &Service::queryArchive);
         onRoom(StanzaType::Get, metadataElement, &Service::tellArchiveMetadata);
         onRoom(StanzaType::Set, moderateElement, &Service::moderate);
+        onRoom(StanzaType::Set, commandElement, &Service::command);
 
         context.on(&Services::accountRemoved, Phase::Act, this, &Muc::accountRemoved);
         context.inBackground(Duration{}, service_.get(), &Service::care);
         context.inBackground(std::chrono::minutes{1}, service_.get(), &Service::expire);
+        context.inBackground(std::chrono::seconds{15}, service_.get(), &Service::watchTerms);
         registerService(context.server(), context.host(), service_);
     }
 

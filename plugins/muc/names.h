@@ -29,6 +29,9 @@ inline constexpr std::string_view vcardUpdate = "vcard-temp:x:update";  // XEP-0
 inline constexpr std::string_view search = "https://xmlns.zombofant.net/muclumbus/search/1.0";
 inline constexpr std::string_view searchParams =
     "https://xmlns.zombofant.net/muclumbus/search/1.0#params";
+inline constexpr std::string_view channelSearch = "urn:xmpp:channel-search:0:search";  // XEP-0433
+inline constexpr std::string_view channelSearchParams = "urn:xmpp:channel-search:0:search-params";
+inline constexpr std::string_view channelSearchErrors = "urn:xmpp:channel-search:0:error";
 inline constexpr std::string_view pubsub = "http://jabber.org/protocol/pubsub";
 // Older forms of what a room says itself, which nobody else may say in it.
 inline constexpr std::string_view oldDelay = "jabber:x:delay";

@@ -59,6 +59,7 @@ Task<std::optional<StanzaError>> Service::destroyHere(Shard& shard, Jid address,
     if (!host) co_return notNow();
     const auto room = co_await find(shard, *host, address);
     if (!room) co_return noSuchRoom();
+    log({shard, *host, room}, "operator", "destroy", {}, reason);
     destroy({shard, *host, room}, reason, {}, {});
     co_return std::nullopt;
 }
@@ -71,14 +72,14 @@ Task<std::optional<StanzaError>> Service::destroyRoom(Jid address, std::string r
 }
 
 Task<std::optional<StanzaError>> Service::setMemberHere(Shard& shard, Jid address, Jid person,
-                                                        Affiliation affiliation) {
+                                                        Affiliation affiliation, std::string by) {
     Host* host = shard.host(host_);
     if (!host) co_return notNow();
     const auto room = co_await find(shard, *host, address);
     if (!room) co_return noSuchRoom();
     const auto turn = co_await room->turns.take();
     if (room->isGone) co_return noSuchRoom();
-    Change change{.person = person.bare(), .entry = {}, .note = {}};
+    Change change{.person = person.bare(), .entry = {}, .note = {}, .by = std::move(by)};
     if (const Affiliated* known = room->entryOf(change.person)) change.entry = *known;
     const bool isLastOwner =
         change.entry.affiliation == Affiliation::Owner && room->ownerCount() == 1;
@@ -86,6 +87,7 @@ Task<std::optional<StanzaError>> Service::setMemberHere(Shard& shard, Jid addres
         co_return conflict("A room has at least one owner.");
     change.entry.affiliation = affiliation;
     if (affiliation <= Affiliation::None) change.entry.nick.clear();
+    change.entry.tidy();
     std::vector<Change> changes{change};
     const auto refusal = co_await storeAffiliations(room, std::move(changes));
     if (refusal) co_return *refusal;
@@ -96,9 +98,45 @@ Task<std::optional<StanzaError>> Service::setMemberHere(Shard& shard, Jid addres
 }
 
 Task<std::optional<StanzaError>> Service::setMember(Jid address, Jid person,
-                                                    Affiliation affiliation) {
+                                                    Affiliation affiliation, std::string by) {
     Shard& shard = server_.shardOf(address.text());
-    auto task = setMemberHere(shard, address, std::move(person), affiliation);
+    auto task = setMemberHere(shard, address, std::move(person), affiliation, std::move(by));
+    auto done = co_await runOn(shard, std::move(task));
+    co_return valueOr(std::move(done), std::optional<StanzaError>{notNow()});
+}
+
+Task<std::optional<StanzaError>> Service::carryOutHere(Shard& shard, Jid address, Order wanted) {
+    Host* host = shard.host(host_);
+    if (!host) co_return notNow();
+    const auto room = co_await find(shard, *host, address);
+    if (!room) co_return noSuchRoom();
+    const At at{shard, *host, room};
+    auto refusal = co_await carryOut(at, std::move(wanted));
+    co_return refusal;
+}
+
+Task<std::optional<StanzaError>> Service::order(Jid address, Order wanted) {
+    Shard& shard = server_.shardOf(address.text());
+    auto task = carryOutHere(shard, address, std::move(wanted));
+    auto done = co_await runOn(shard, std::move(task));
+    co_return valueOr(std::move(done), std::optional<StanzaError>{notNow()});
+}
+
+Task<std::optional<StanzaError>> Service::lockDownHere(Shard& shard, Jid address, bool isOn,
+                                                       std::string by, std::string reason) {
+    Host* host = shard.host(host_);
+    if (!host) co_return notNow();
+    const auto room = co_await find(shard, *host, address);
+    if (!room) co_return noSuchRoom();
+    const At at{shard, *host, room};
+    auto refusal = co_await lockDownIn(at, isOn, std::move(by), std::move(reason));
+    co_return refusal;
+}
+
+Task<std::optional<StanzaError>> Service::lockDown(Jid address, bool isOn, std::string by,
+                                                   std::string reason) {
+    Shard& shard = server_.shardOf(address.text());
+    auto task = lockDownHere(shard, address, isOn, std::move(by), std::move(reason));
     auto done = co_await runOn(shard, std::move(task));
     co_return valueOr(std::move(done), std::optional<StanzaError>{notNow()});
 }

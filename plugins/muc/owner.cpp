@@ -36,7 +36,7 @@ Task<Reply> Service::tellConfig(const Iq& iq) {
     Document query{"query", names::owner};
     DataForm form{FormKind::Form, names::roomConfig};
     form.setTitle("Configuration of " + room->address.text());
-    addFields(form, room->config, limits_);
+    addFields(form, room->config, limits_, iq.host().services().roomFields);
     form.add(people(adminsField, "Admins", *room, Affiliation::Admin));
     form.add(people(ownersField, "Owners", *room, Affiliation::Owner));
     form.addTo(*query);
@@ -53,7 +53,9 @@ Task<Reply> Service::destroyBy(const Iq& iq, RoomPtr room, const Element& reques
     if (venue && !venue->empty() && !elsewhere)
         co_return StanzaError{ErrorType::Modify, Condition::JidMalformed,
                               "The alternate venue is no valid address."};
-    destroy({iq.shard(), iq.host(), room}, reason, elsewhere ? elsewhere->text() : "", password);
+    const At at{iq.shard(), iq.host(), room};
+    log(at, iq.from().bare().text(), "destroy", {}, std::string{reason});
+    destroy(at, reason, elsewhere ? elsewhere->text() : "", password);
     co_return Reply{};
 }
 
@@ -82,7 +84,8 @@ Task<Reply> Service::changeConfig(const Iq& iq) {
 
     const RoomConfig before = room->config;
     RoomConfig wanted = before;
-    if (auto refusal = takeFields(wanted, *form, limits_)) co_return *refusal;
+    if (auto refusal = takeFields(wanted, *form, limits_, iq.host().services().roomFields))
+        co_return *refusal;
 
     // The lists of people, when they are there, are whole.
     std::vector<Change> changes;
@@ -110,16 +113,19 @@ Task<Reply> Service::changeConfig(const Iq& iq) {
             if (entry.affiliation != affiliation) continue;
             if (std::find(people.begin(), people.end(), jid) != people.end()) continue;
             if (findChange(jid) != changes.end()) continue;  // an owner who becomes an admin
-            Change change{.person = jid, .entry = entry, .note = {}};
+            Change change{
+                .person = jid, .entry = entry, .note = {}, .by = std::string{iq.from().bareText()}};
             change.entry.affiliation = Affiliation::None;
             change.entry.nick.clear();
             changes.push_back(std::move(change));
         }
         for (const Jid& person : people) {
             if (room->ownAffiliationOf(person) == affiliation) continue;
-            Change change{.person = person, .entry = {}, .note = {}};
+            Change change{
+                .person = person, .entry = {}, .note = {}, .by = std::string{iq.from().bareText()}};
             if (const Affiliated* known = room->entryOf(person)) change.entry = *known;
             change.entry.affiliation = affiliation;
+            change.entry.tidy();
             const auto earlier = findChange(person);
             if (earlier == changes.end())
                 changes.push_back(std::move(change));
@@ -144,7 +150,12 @@ Task<Reply> Service::changeConfig(const Iq& iq) {
     RoomConfig stored = wanted;
     co_await store_.saveConfig(id, std::move(stored), std::move(unlocked));
     if (room->isGone) co_return noSuchRoom();
-    room->config = std::move(wanted);
+    room->configure(std::move(wanted));
+    if (const auto changed = changedFields(before, room->config); !changed.empty()) {
+        std::string details;
+        for (const auto& var : changed) details += (details.empty() ? "" : " ") + var;
+        log(at, iq.from().bare().text(), "configure", {}, {}, std::move(details));
+    }
     const bool wasLocked = std::exchange(room->isLocked, false);
     room->lockedBy = {};
     reply(iq);
@@ -175,7 +186,7 @@ void Service::configChanged(const At& at, const RoomConfig& before) {
                 others.push_back(occupant->places.front().jid);
         for (const Jid& client : others)
             changeRole(at, *room.byClient(client),
-                       now.isModerated ? Role::Visitor : Role::Participant, {}, later);
+                       room.usualRole(room.byClient(client)->bare, Affiliation::None), {}, later);
     }
     for (auto& next : later) next();
     // Everybody sees more now, or less from now on.

@@ -13,11 +13,19 @@ Place* Occupant::place(const Jid& full) {
     return found == places.end() ? nullptr : &*found;
 }
 
+void Room::configure(RoomConfig wanted) {
+    if (wanted.settings != config_.settings)
+        settings_ = std::make_shared<RoomSettings>(wanted.settings);
+    config_ = std::move(wanted);
+}
+
 void Room::setAffiliations(Affiliations all) {
     affiliations_ = std::move(all);
     reserved_.clear();
+    terms_.clear();
     owners_ = 0;
     for (const auto& [jid, entry] : affiliations_) {
+        if (entry.until) terms_.emplace(*entry.until, jid);
         if (entry.affiliation == Affiliation::Owner) ++owners_;
         if (entry.nick.empty()) continue;
         if (auto key = precis::nicknameKey(entry.nick)) reserved_.emplace(std::move(*key), jid);
@@ -41,17 +49,29 @@ Affiliation Room::affiliationOf(const Jid& bare) const {
     return ownAffiliationOf(bare.host());
 }
 
+// A domain's word about voice counts for those about whom there is no own word.
+Role Room::withVoice(const Jid& bare, Role role) const {
+    const Affiliated* entry = entryOf(bare);
+    if ((!entry || entry->voice == Voice::Usual) && bare.hasLocal()) entry = entryOf(bare.host());
+    if (!entry) return role;
+    if (role == Role::Participant && entry->voice == Voice::Muted) return Role::Visitor;
+    if (role == Role::Visitor && entry->voice == Voice::Granted) return Role::Participant;
+    return role;
+}
+
 void Room::setAffiliation(const Jid& bare, Affiliated entry) {
     const auto found = affiliations_.find(bare);
     if (found != affiliations_.end()) {
+        if (found->second.until) terms_.erase({*found->second.until, bare});
         if (found->second.affiliation == Affiliation::Owner) --owners_;
         if (!found->second.nick.empty())
             if (const auto key = precis::nicknameKey(found->second.nick)) reserved_.erase(*key);
     }
-    if (entry.affiliation == Affiliation::None && entry.nick.empty()) {
+    if (entry.isNothing()) {
         affiliations_.erase(bare);
         return;
     }
+    if (entry.until) terms_.emplace(*entry.until, bare);
     if (entry.affiliation == Affiliation::Owner) ++owners_;
     if (!entry.nick.empty())
         if (auto key = precis::nicknameKey(entry.nick)) reserved_[std::move(*key)] = bare;

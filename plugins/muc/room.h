@@ -16,9 +16,11 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace epode::muc {
@@ -40,6 +42,7 @@ struct Occupant {
     Affiliation affiliation = Affiliation::None;
     Role role = Role::None;
     std::vector<Place> places;  // the first one's presence is shown to others
+    SteadyTime since{};         // when he has come; long ago after a restart
     SteadyTime mayWriteAt{};    // slow mode
     // His presence as others see it, without and with his real address; made when it is needed.
     StanzaPtr shown;
@@ -50,10 +53,28 @@ struct Occupant {
     void changed() { shown = shownWithJid = nullptr; }
 };
 
+// What moderators have said about somebody's voice. It lasts across visits, and yields to what an
+// admin or owner has by his affiliation.
+enum class Voice : std::uint8_t { Usual, Granted, Muted };
+
+// What a room keeps of a person, or of a whole domain.
 struct Affiliated {
     Affiliation affiliation = Affiliation::None;
-    std::string nick;    // reserved, or empty
-    std::string reason;  // of a ban
+    std::string nick{};    // reserved, or empty
+    std::string reason{};  // of a ban or a mute
+    Voice voice = Voice::Usual;
+    std::optional<WallTime> until{};  // when the ban or the mute ends by itself
+
+    bool isNothing() const {
+        return affiliation == Affiliation::None && nick.empty() && voice == Voice::Usual;
+    }
+    // Forgets what belongs to neither a ban nor a mute.
+    void tidy() {
+        if (affiliation == Affiliation::Outcast) voice = Voice::Usual;
+        if (affiliation == Affiliation::Outcast || voice == Voice::Muted) return;
+        reason.clear();
+        until.reset();
+    }
 };
 using Affiliations = std::unordered_map<Jid, Affiliated>;  // bare addresses, and domains
 
@@ -79,7 +100,10 @@ public:
 
     const Jid address;
     const std::int64_t id;  // in the store; negative, so that its archive is nobody's account's
-    RoomConfig config;
+    const RoomConfig& config = config_;
+    void configure(RoomConfig config);
+    // What the configuration says in fields of plugins; another object when it has changed.
+    const std::shared_ptr<const RoomSettings>& settings() const { return settings_; }
     Subject subject;
     std::string secret;  // for occupant ids
     std::string vcard;   // XML, or empty
@@ -97,7 +121,17 @@ public:
     Affiliation affiliationOf(const Jid& bare) const;
     Affiliation ownAffiliationOf(const Jid& bare) const;
     const Affiliated* entryOf(const Jid& bare) const;
-    // `None` without a nick forgets him.
+    // With which role somebody is here who has this affiliation.
+    Role usualRole(const Jid& bare, Affiliation affiliation) const {
+        return withVoice(bare, roleAtEntry(affiliation, config.kind()));
+    }
+    // The same, from the role that the tables give him.
+    Role withVoice(const Jid& bare, Role role) const;
+    // Of bans and mutes with a term, the one that ends first; null when there is none.
+    const std::pair<WallTime, Jid>* firstTerm() const {
+        return terms_.empty() ? nullptr : &*terms_.begin();
+    }
+    // What is nothing forgets him.
     void setAffiliation(const Jid& bare, Affiliated entry);
     // Whose nickname this is; empty when nobody has reserved it.
     Jid reserver(const std::string& key) const;
@@ -145,11 +179,17 @@ public:
     std::deque<Waiting> waiting;
     bool isBusy = false;  // telling its occupants something
 
+    // Who has asked lately to become a member.
+    std::unordered_map<Jid, SteadyTime> knocks;
+
     // Changes by requests, one after the other.
     Turns turns;
 
 private:
+    RoomConfig config_;
+    std::shared_ptr<const RoomSettings> settings_ = std::make_shared<RoomSettings>();
     Affiliations affiliations_;
+    std::set<std::pair<WallTime, Jid>> terms_;
     std::unordered_map<std::string, Jid> reserved_;
     std::size_t owners_ = 0;
     std::vector<std::unique_ptr<Occupant>> occupants_;

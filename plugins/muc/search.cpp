@@ -13,17 +13,6 @@
 
 namespace epode::muc {
 
-Task<Reply> Service::searchForm(const Iq&) {
-    Document answer{"search", names::search};
-    DataForm form{FormKind::Form, names::searchParams};
-    form.add({.var = "q", .label = "Words"});
-    form.addBoolean("sinname", true, "Search in names");
-    form.addBoolean("sindescription", true, "Search in descriptions");
-    form.addBoolean("sinaddr", true, "Search in addresses");
-    form.addTo(*answer);
-    co_return Reply{std::move(answer)};
-}
-
 Task<Reply> Service::search(const Iq& iq) {
     auto read = readPageRequest(iq.payload());
     if (const auto* error = std::get_if<StanzaError>(&read)) co_return *error;

@@ -25,7 +25,7 @@ Task<RoomPtr> Service::load(Shard& shard, Jid address) {
     auto stored = co_await store_.load(address);
     if (!stored) co_return RoomPtr{};
     auto room = std::make_shared<Room>(address, stored->id);
-    room->config = std::move(stored->config);
+    room->configure(std::move(stored->config));
     room->subject = std::move(stored->subject);
     if (const auto kept = Stanza::parse("<message>" + room->subject.xml + "</message>"))
         room->subject.text = kept->root().childText("subject");
@@ -65,6 +65,7 @@ Task<RoomPtr> Service::load(Shard& shard, Jid address) {
 Task<RoomPtr> Service::find(Shard& shard, Host& host, Jid address) {
     if (RoomPtr room = rooms(shard).find(address.bareText())) {
         room->lastUsed = shard.executor().now();
+        if (const At at{shard, host, room}; hasOverdue(at) && !room->isBusy) endTerms(at);
         co_return room;
     }
     struct Found {
@@ -135,6 +136,7 @@ void Service::receiveIn(const At& at, const StanzaPtr& stanza, Hold hold) {
             [&shard = at.shard, stanza, hold = std::move(hold)] { shard.receive(stanza, hold); });
         return;
     }
+    if (hasOverdue(at)) endTerms(at);
     // What was said before somebody came, went or was renamed is heard before it.
     const bool isOrdered = stanza->isPresence() || stanza->isMessage();
     if (isOrdered && !room.outgoing.empty() && (stanza->isPresence() || !room.waiting.empty())) {

@@ -10,6 +10,7 @@
 
 #include "route/host.h"
 #include "route/iq.h"
+#include "route/room_events.h"
 #include "route/served_domain.h"
 #include "route/server.h"
 #include "route/shard.h"
@@ -29,6 +30,19 @@ struct At {
     Shard& shard;
     Host& host;
     RoomPtr room;
+};
+
+// What moderators do to people, whichever way they say it.
+struct Order {
+    enum class What : std::uint8_t { Ban, Unban, Mute, Unmute, Kick };
+    What what;
+    Jid person{};                    // bare, or a domain; or, when it is empty,
+    std::string nick{};              // an occupant
+    std::optional<Duration> term{};  // without it, for good
+    std::string reason{};
+    std::string by{};                 // in the log
+    std::string byNick{};             // what occupants are told; may be empty
+    std::optional<Standing> actor{};  // whose privileges count; without it, everything is allowed
 };
 
 // What a presence says beside who somebody is.
@@ -53,8 +67,8 @@ public:
     Task<Reply> aboutRoom(const Iq& iq);
     Task<Reply> itemsOfRoom(const Iq& iq);
     Task<Reply> pingRoom(const Iq& iq);
-    Task<Reply> searchForm(const Iq& iq);  // search.cpp
-    Task<Reply> search(const Iq& iq);
+    Task<Reply> search(const Iq& iq);          // search.cpp
+    Task<Reply> searchChannels(const Iq& iq);  // channel_search.cpp
     Task<Reply> uniqueName(const Iq& iq);
     Task<Reply> readLists(const Iq& iq);  // admin.cpp
     Task<Reply> changeLists(const Iq& iq);
@@ -68,10 +82,12 @@ public:
     Task<Reply> queryArchive(const Iq& iq);
     Task<Reply> tellArchiveMetadata(const Iq& iq);
     Task<Reply> moderate(const Iq& iq);  // moderation.cpp
+    Task<Reply> command(const Iq& iq);   // room_commands.cpp
 
     // By the clock.
-    Task<Duration> care();    // care.cpp
-    Task<Duration> expire();  // archive.cpp
+    Task<Duration> care();        // care.cpp
+    Task<Duration> expire();      // archive.cpp
+    Task<Duration> watchTerms();  // sanctions.cpp
     void accountRemoved(const Jid& account);
 
     // For the operator's commands; on any shard.
@@ -82,7 +98,11 @@ public:
     };
     Task<std::optional<StanzaError>> createRoom(NewRoom room);
     Task<std::optional<StanzaError>> destroyRoom(Jid address, std::string reason);
-    Task<std::optional<StanzaError>> setMember(Jid address, Jid person, Affiliation affiliation);
+    Task<std::optional<StanzaError>> setMember(Jid address, Jid person, Affiliation affiliation,
+                                               std::string by);
+    Task<std::optional<StanzaError>> order(Jid address, Order order);
+    Task<std::optional<StanzaError>> lockDown(Jid address, bool isOn, std::string by,
+                                              std::string reason);
     struct Seen {
         Jid address;
         RoomConfig config;
@@ -150,6 +170,7 @@ private:
     // what the others hear comes from the function that is returned.
     UniqueFunction<void()> expel(const At& at, Occupant& occupant, Note note);
     void abandonIfEmpty(const At& at);
+    bool isShutOut(const Room& room, const Jid& bare, Role role) const;  // while it is locked down
     void create(Shard& shard, Host& host, const StanzaPtr& presence, const Hold& hold);
     void destroy(const At& at, std::string_view reason, std::string_view venue,
                  std::string_view password);
@@ -203,7 +224,14 @@ private:
     void sendInvitation(const At& at, const Jid& to, const Jid& from, std::string_view reason,
                         const Element* more);
     void requestVoice(const At& at, Occupant& occupant, const StanzaPtr& message,
-                      const Element& form);
+                      const DataForm& form);
+    // A form that somebody sends to the room: about voice, or about who wants to become a member.
+    void takeForm(const At& at, Occupant* occupant, const StanzaPtr& message, const Element& x,
+                  Hold hold);
+
+    // ---- asking to become a member (registration.cpp)
+    std::optional<StanzaError> knock(const At& at, const Jid& person, const Nick& nick);
+    void answerKnock(const At& at, const StanzaPtr& message, const DataForm& form, Hold hold);
 
     // ---- forwarded requests (requests.cpp)
     void forward(const At& at, const StanzaPtr& request);
@@ -213,16 +241,43 @@ private:
     struct Change {
         Jid person;  // of an affiliation
         Affiliated entry;
-        bool hasNick = false;
         Note note;
+        std::string by{};  // in the log
     };
     void changeRole(const At& at, Occupant& occupant, Role role, const Note& note,
                     std::vector<UniqueFunction<void()>>& later);
     Task<std::optional<StanzaError>> storeAffiliations(RoomPtr room, std::vector<Change> changes);
     void applyAffiliation(const At& at, const Change& change, int expelCode,
                           std::vector<UniqueFunction<void()>>& later);
+    void setRole(const At& at, Occupant& occupant, Role role, Note note, const std::string& by);
+    // What is to be kept of voice that is given or taken; nothing when there is nothing to keep.
+    std::optional<Change> voiceChange(const Room& room, const Jid& bare, Role wanted) const;
     bool mayReadList(const Room& room, const Jid& bare, Affiliation wanted) const;
     void reply(const Iq& iq);
+
+    // ---- what moderators do (sanctions.cpp)
+    Task<std::optional<StanzaError>> carryOut(At at, Order order);
+    Task<std::optional<StanzaError>> carryOutHere(Shard& shard, Jid address, Order order);
+    Task<std::optional<StanzaError>> lockDownIn(At at, bool isOn, std::string by,
+                                                std::string reason);
+    Task<std::optional<StanzaError>> lockDownHere(Shard& shard, Jid address, bool isOn,
+                                                  std::string by, std::string reason);
+    void log(const At& at, std::string by, std::string_view action, std::string target,
+             std::string reason = {}, std::string details = {});
+    // Bans and mutes whose term is over.
+    bool hasOverdue(const At& at) const;
+    void endTerms(const At& at);
+    // What plugins say about it (route/room_events.h). When they refuse, he has been told.
+    bool isAllowed(const At& at, RoomAct act, const Stanza& stanza, std::string_view nick,
+                   Standing standing, SteadyTime since);
+
+    // ---- commands in a chat client (room_commands.cpp)
+    struct RoomCommand;
+    static const std::vector<RoomCommand>& roomCommands();
+    bool mayUse(const RoomCommand& command, const Room& room, const Jid& client) const;
+    std::optional<Reply> aboutCommands(const Iq& iq, const Room& room) const;
+    Task<Reply> runOrder(const Iq& iq, RoomPtr room, const DataForm& form, Order::What what,
+                         Document& answer);
 
     // ---- owners (owner.cpp)
     void configChanged(const At& at, const RoomConfig& before);
@@ -231,7 +286,7 @@ private:
     // ---- for operators, on the room's shard (operating.cpp)
     Task<std::optional<StanzaError>> destroyHere(Shard& shard, Jid address, std::string reason);
     Task<std::optional<StanzaError>> setMemberHere(Shard& shard, Jid address, Jid person,
-                                                   Affiliation affiliation);
+                                                   Affiliation affiliation, std::string by);
     Task<std::optional<Seen>> lookHere(Shard& shard, Jid address);
 
     // ---- archive (archive.cpp)

@@ -8,6 +8,15 @@ namespace epode::muc {
 
 namespace {
 
+// Zero stands for no time at all.
+std::int64_t millisecondsOf(const std::optional<WallTime>& time) {
+    return time ? toMilliseconds(*time) : 0;
+}
+std::optional<WallTime> timeOf(std::int64_t milliseconds) {
+    if (milliseconds == 0) return std::nullopt;
+    return fromMilliseconds(milliseconds);
+}
+
 // What lists are searched in.
 std::string searchText(std::string_view name, const RoomConfig& config) {
     std::string text{name};
@@ -47,16 +56,26 @@ StoredRoom readRoom(const SqlRow& row) {
 
 void writeAffiliation(SqlConnection& connection, std::int64_t room, const Jid& jid,
                       const Affiliated& entry) {
-    if (entry.affiliation == Affiliation::None && entry.nick.empty()) {
+    if (entry.isNothing()) {
         connection.run("DELETE FROM muc_affiliation WHERE room = ?1 AND jid = ?2",
                        {room, jid.text()});
         return;
     }
     connection.run(
-        "INSERT INTO muc_affiliation(room, jid, affiliation, nick, reason) "
-        "VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(room, jid) DO UPDATE SET "
-        "affiliation = excluded.affiliation, nick = excluded.nick, reason = excluded.reason",
-        {room, jid.text(), std::int64_t(entry.affiliation), entry.nick, entry.reason});
+        "INSERT INTO muc_affiliation(room, jid, affiliation, nick, reason, voice, until) "
+        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(room, jid) DO UPDATE SET "
+        "affiliation = excluded.affiliation, nick = excluded.nick, reason = excluded.reason, "
+        "voice = excluded.voice, until = excluded.until",
+        {room, jid.text(), std::int64_t(entry.affiliation), entry.nick, entry.reason,
+         std::int64_t(entry.voice), millisecondsOf(entry.until)});
+}
+
+void writeAudit(SqlConnection& connection, const AuditEntry& entry) {
+    connection.run(
+        "INSERT INTO muc_audit(room, at, actor, action, target, reason, until, details) "
+        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        {entry.room.text(), toMilliseconds(entry.at), entry.actor, entry.action, entry.target,
+         entry.reason, millisecondsOf(entry.until), entry.details});
 }
 
 }  // namespace
@@ -78,14 +97,16 @@ Task<std::optional<StoredRoom>> Store::load(Jid address) {
         connection.run(sql, {address.domain(), address.local()},
                        [&](const SqlRow& row) { found = readRoom(row); });
         if (!found) return found;
-        connection.run("SELECT jid, affiliation, nick, reason FROM muc_affiliation WHERE room = ?1",
-                       {found->id}, [&](const SqlRow& row) {
-                           auto jid = Jid::parse(row.text(0));
-                           if (!jid) return;
-                           found->affiliations[std::move(*jid)] = {Affiliation(row.integer(1)),
-                                                                   std::string{row.text(2)},
-                                                                   std::string{row.text(3)}};
-                       });
+        connection.run(
+            "SELECT jid, affiliation, nick, reason, voice, until FROM muc_affiliation "
+            "WHERE room = ?1",
+            {found->id}, [&](const SqlRow& row) {
+                auto jid = Jid::parse(row.text(0));
+                if (!jid) return;
+                found->affiliations[std::move(*jid)] = {
+                    Affiliation(row.integer(1)), std::string{row.text(2)}, std::string{row.text(3)},
+                    Voice(row.integer(4)), timeOf(row.integer(5))};
+            });
         connection.run(
             "SELECT jid, nick, role, presence FROM muc_occupant WHERE room = ?1 ORDER BY place",
             {found->id}, [&](const SqlRow& row) {
@@ -181,16 +202,19 @@ Task<void> Store::saveVcard(std::int64_t room, std::string vcard) {
 }
 
 Task<void> Store::saveAffiliations(std::int64_t room,
-                                   std::vector<std::pair<Jid, Affiliated>> changes) {
-    auto work = [room, changes = std::move(changes)](SqlConnection& connection) {
+                                   std::vector<std::pair<Jid, Affiliated>> changes,
+                                   std::vector<AuditEntry> log) {
+    auto work = [room, changes = std::move(changes),
+                 log = std::move(log)](SqlConnection& connection) {
         for (const auto& [jid, entry] : changes) writeAffiliation(connection, room, jid, entry);
+        for (const AuditEntry& entry : log) writeAudit(connection, entry);
     };
     return database_.write(std::move(work));
 }
 
 Task<void> Store::forgetPerson(std::string bare) {
     auto work = [bare = std::move(bare)](SqlConnection& connection) {
-        // Who was banned stays banned.
+        // Who was banned stays banned, and in the log.
         connection.run("DELETE FROM muc_affiliation WHERE jid = ?1 AND affiliation <> ?2",
                        {bare, std::int64_t(Affiliation::Outcast)});
         connection.run("UPDATE muc_room SET creator = '' WHERE creator = ?1", {bare});
@@ -222,6 +246,47 @@ void Store::clearOccupants(Executor& executor, std::int64_t room) {
         connection.run("DELETE FROM muc_occupant WHERE room = ?1", {room});
     };
     database_.enqueueWrite(executor, std::move(work), {}, Urgency::Patient);
+}
+
+void Store::log(Executor& executor, AuditEntry entry) {
+    auto work = [entry = std::move(entry)](SqlConnection& connection) {
+        writeAudit(connection, entry);
+    };
+    database_.enqueueWrite(executor, std::move(work), {}, Urgency::Patient);
+}
+
+Task<std::vector<AuditEntry>> Store::audit(AuditWish wish) {
+    auto work = [wish = std::move(wish)](SqlConnection& connection) {
+        std::vector<AuditEntry> found;
+        connection.run(
+            "SELECT room, at, actor, action, target, reason, until, details FROM muc_audit "
+            "WHERE room = ?1 AND at >= ?2 AND (?3 = '' OR actor = ?3 OR target = ?3) "
+            "ORDER BY at DESC, id DESC LIMIT ?4",
+            {wish.room, toMilliseconds(wish.since), wish.person, wish.most},
+            [&](const SqlRow& row) {
+                found.push_back({.room = Jid::parse(row.text(0)).value_or(Jid{}),
+                                 .at = fromMilliseconds(row.integer(1)),
+                                 .actor = std::string{row.text(2)},
+                                 .action = std::string{row.text(3)},
+                                 .target = std::string{row.text(4)},
+                                 .reason = std::string{row.text(5)},
+                                 .until = timeOf(row.integer(6)),
+                                 .details = std::string{row.text(7)}});
+            });
+        return found;
+    };
+    return database_.read(std::move(work));
+}
+
+Task<std::int64_t> Store::forgetAudit(std::string domain, WallTime before, std::int64_t most) {
+    auto work = [rooms = "%@" + domain, before, most](SqlConnection& connection) {
+        return std::int64_t(
+            connection.run("DELETE FROM muc_audit WHERE id IN "
+                           "(SELECT id FROM muc_audit WHERE at < ?1 AND room LIKE ?2 "
+                           "ORDER BY at LIMIT ?3)",
+                           {toMilliseconds(before), rooms, most}));
+    };
+    return database_.write(std::move(work));
 }
 
 namespace {

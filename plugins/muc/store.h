@@ -39,6 +39,18 @@ struct StoredRoom {
     std::vector<StoredOccupant> occupants;
 };
 
+// What somebody has done to a room or to people in it.
+struct AuditEntry {
+    Jid room;
+    WallTime at{};
+    std::string actor;  // a bare address; "operator …", "rule …"; empty for the room itself
+    std::string action;
+    std::string target{};  // an address, or what else it was done to
+    std::string reason{};
+    std::optional<WallTime> until{};
+    std::string details{};
+};
+
 struct RoomSummary {
     std::string name;  // the local part
     RoomConfig config;
@@ -67,8 +79,9 @@ public:
     Task<void> saveConfig(std::int64_t room, RoomConfig config, std::string lockedBy);
     Task<void> saveSubject(std::int64_t room, Subject subject);
     Task<void> saveVcard(std::int64_t room, std::string vcard);
-    // All or none. `None` without a nick deletes.
-    Task<void> saveAffiliations(std::int64_t room, std::vector<std::pair<Jid, Affiliated>> changes);
+    // All or none. What is nothing is deleted. `log` is written along with them.
+    Task<void> saveAffiliations(std::int64_t room, std::vector<std::pair<Jid, Affiliated>> changes,
+                                std::vector<AuditEntry> log = {});
     // An account was removed: who gets its name must not get its rights. The rooms that had it.
     Task<void> forgetPerson(std::string bare);
 
@@ -76,6 +89,19 @@ public:
     void saveOccupant(Executor& executor, std::int64_t room, StoredOccupant occupant);
     void removeOccupant(Executor& executor, std::int64_t room, std::string jid);
     void clearOccupants(Executor& executor, std::int64_t room);
+    void log(Executor& executor, AuditEntry entry);
+
+    // The log of a room, the newest entry first.
+    struct AuditWish {
+        std::string room;
+        std::string person{};  // bare: as actor or target; empty for everybody
+        WallTime since{};
+        std::int64_t most = 1000;
+    };
+    Task<std::vector<AuditEntry>> audit(AuditWish wish);
+    // Deletes some of what is older in rooms of a domain; how many, at most as many as were asked
+    // for.
+    Task<std::int64_t> forgetAudit(std::string domain, WallTime before, std::int64_t most);
 
     // Rooms by name, behind `after`. Public ones alone, unless `who` belongs to them.
     struct Listing {

@@ -45,7 +45,25 @@ constexpr Migration first{"muc", 1, "rooms, affiliations and occupants", R"(
         PRIMARY KEY(room, jid)) {clustered};
 )"};
 
-constexpr const Migration* all[] = {&first};
+// The log names rooms by their addresses: it tells of rooms that are no more, too.
+constexpr Migration second{"muc", 2, "terms, voice and the log of what moderators did", R"(
+    ALTER TABLE muc_affiliation ADD COLUMN voice {bigint} NOT NULL DEFAULT 0;
+    ALTER TABLE muc_affiliation ADD COLUMN until {bigint} NOT NULL DEFAULT 0;
+    CREATE TABLE muc_audit(
+        id {id},
+        room {text} NOT NULL,
+        at {bigint} NOT NULL,
+        actor {text} NOT NULL,
+        action {text} NOT NULL,
+        target {text} NOT NULL,
+        reason {text} NOT NULL,
+        until {bigint} NOT NULL,
+        details {text} NOT NULL);
+    CREATE INDEX muc_audit_by_room ON muc_audit(room, at);
+    CREATE INDEX muc_audit_by_time ON muc_audit(at);
+)"};
+
+constexpr const Migration* all[] = {&first, &second};
 
 }  // namespace
 

@@ -1,11 +1,10 @@
 #include "notification.h"
 
-#include "core/data_form.h"
 #include "core/log.h"
 #include "core/metric.h"
 #include "core/namespaces.h"
+#include "delivery.h"
 #include "route/account.h"
-#include "route/asking.h"
 #include "route/host.h"
 #include "route/message_content.h"
 #include "route/server.h"
@@ -18,9 +17,6 @@ namespace epode::push {
 
 namespace {
 
-constexpr std::string_view pubsubNs = "http://jabber.org/protocol/pubsub";
-constexpr std::string_view pushNs = "urn:xmpp:push:0";
-constexpr auto patience = std::chrono::minutes{2};
 constexpr std::size_t bodyBytesMax = 200;
 
 const Log pushLog{"push"};
@@ -44,21 +40,18 @@ std::size_t pendingRequests(const Account& account) {
     }));
 }
 
-void addSummary(Element& notification, const Account& account, const Host& host,
-                const Registration& registration) {
-    DataForm summary{FormKind::Submit, "urn:xmpp:push:summary"};
-    summary.addText("message-count", std::to_string(registration.stored.unread));
-    if (const auto requests = pendingRequests(account))
-        summary.addText("pending-subscription-count", std::to_string(requests));
-    if (registration.last) {
-        if (host.get(withSender))
-            summary.addText("last-message-sender", registration.last->from().text());
-        const auto body = registration.last->body();
-        const bool isSecret = registration.last->child("encryption", "urn:xmpp:eme:0") != nullptr;
-        if (host.get(withBody) && !body.empty() && !isSecret)
-            summary.addText("last-message-body", shortened(body));
-    }
-    summary.addTo(notification);
+Notification notificationOf(Account& account, const Registration& registration) {
+    const Host& host = account.host();
+    Notification told{.service = registration.service,
+                      .node = registration.stored.node,
+                      .options = registration.stored.options,
+                      .messages = registration.stored.unread,
+                      .requests = pendingRequests(account)};
+    if (!registration.last) return told;
+    if (host.get(withSender)) told.sender = registration.last->from().text();
+    const bool isSecret = registration.last->child("encryption", "urn:xmpp:eme:0") != nullptr;
+    if (host.get(withBody) && !isSecret) told.body = shortened(registration.last->body());
+    return told;
 }
 
 void count(Account& account, const Registration& registration) {
@@ -68,35 +61,20 @@ void count(Account& account, const Registration& registration) {
     });
 }
 
-// What will not become right by itself (XEP-0357, 7.1).
-bool isFinal(const Stanza& error) {
-    const auto read = StanzaError::read(error.root());
-    if (!read) return false;
-    switch (read->condition) {
-        case Condition::ItemNotFound:
-        case Condition::Gone:
-        case Condition::NotAuthorized:
-        case Condition::Forbidden:
-        case Condition::FeatureNotImplemented:
-            return true;
-        default:
-            return false;
-    }
-}
-
 void answered(Shard& shard, const Jid& owner, const std::string& service, const std::string& node,
-              const StanzaPtr& answer) {
+              Outcome outcome) {
     Account* account = shard.loaded(owner.text());
     auto* registrations = account ? account->slots().find<Registrations>() : nullptr;
     Registration* registration = registrations ? registrations->find(service, node) : nullptr;
-    if (!registration || !answer) return;
-    if (!answer->isError()) {
+    if (!registration || outcome == Outcome::Unknown) return;
+    if (outcome == Outcome::Taken) {
         if (std::exchange(registration->stored.failures, 0) != 0) count(*account, *registration);
         return;
     }
     refused.add();
     ++registration->stored.failures;
-    if (!isFinal(*answer) && registration->stored.failures < account->host().get(failuresMax)) {
+    if (outcome != Outcome::Gone &&
+        registration->stored.failures < account->host().get(failuresMax)) {
         count(*account, *registration);
         return;
     }
@@ -110,22 +88,12 @@ void answered(Shard& shard, const Jid& owner, const std::string& service, const 
 
 void publish(Account& account, Registration& registration) {
     Shard& shard = account.shard();
-    const Host& host = account.host();
     registration.sentAt = shard.executor().now();
-    auto request = Stanza::iq(StanzaType::Set, host.jid(), registration.service, "push");
-    Element& pubsub = request->edit().add("pubsub", pubsubNs);
-    Element& publish = pubsub.add("publish");
-    publish.set("node", registration.stored.node);
-    addSummary(publish.add("item").add("notification", pushNs), account, host, registration);
-    if (!registration.stored.options.empty())
-        if (const auto options = parseXml(registration.stored.options))
-            pubsub.add("publish-options").add(**options);
     notifications.add();
-    shard.asking().ask(std::move(request), patience,
-                       [&shard, owner = account.jid(), service = registration.stored.service,
-                        node = registration.stored.node](const StanzaPtr& answer) {
-                           answered(shard, owner, service, node, answer);
-                       });
+    deliver(shard, account.host(), notificationOf(account, registration),
+            [&shard, owner = account.jid(), service = registration.stored.service,
+             node = registration.stored.node, keep = account.host().sharedServices()](
+                Outcome outcome) { answered(shard, owner, service, node, outcome); });
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 // Push Notifications (XEP-0357): who has no connection is woken by a service that the client has
 // named.
 #include "core/data_form.h"
+#include "core/log.h"
 #include "core/namespaces.h"
+#include "delivery.h"
+#include "mention.h"
 #include "notification.h"
 #include "plugin/plugin.h"
 #include "push_store.h"
@@ -11,6 +14,8 @@
 
 namespace epode {
 namespace {
+
+const Log pushLog{"push"};
 
 using push::Registration;
 using push::Registrations;
@@ -48,16 +53,15 @@ Session* connected(Account& account, const Registration& registration) {
 // Registrations, by service and node: they may go while somebody is asked.
 using Names = std::vector<std::pair<std::string, std::string>>;
 
-// What the account has said about the chat (XEP-0492). Whether somebody is mentioned is the
-// client's to see: the server knows neither his nick nor what is encrypted.
-Task<bool> isMuted(ChatSettings* settings, Jid owner, Jid chat) {
-    if (!settings) co_return false;
+// What the account has said about the chat (XEP-0492).
+Task<Notifications> wishFor(ChatSettings* settings, Jid owner, Jid chat) {
+    if (!settings) co_return Notifications::Unset;
     try {
         auto asked = settings->notificationsOf(std::move(owner), std::move(chat));
         const auto wish = co_await asked;
-        co_return wish == Notifications::Never;
+        co_return wish;
     } catch (const StoreUnavailable&) {
-        co_return false;  // rather once too often
+        co_return Notifications::Unset;  // rather once too often
     }
 }
 
@@ -69,9 +73,12 @@ Task<void> wakeFor(Shard& shard, Jid owner, std::vector<StanzaPtr> messages, Nam
         Account* account = shard.loaded(owner.text());
         if (!account) co_return;
         const auto services = account->host().sharedServices();  // who is asked stays loaded
-        auto asked = isMuted(services->chatSettings, owner, message->from().bare());
-        const auto muted = co_await asked;
-        if (muted) continue;
+        auto asked = wishFor(services->chatSettings, owner, message->from().bare());
+        const auto wish = co_await asked;
+        account = shard.loaded(owner.text());
+        if (!account) co_return;
+        if (wish == Notifications::Never) continue;
+        if (wish == Notifications::OnMention && !push::mentions(*message, *account)) continue;
         ++count;
         last = message;
     }
@@ -89,6 +96,11 @@ public:
         : store_{context.server().database()},
           registrationsMax_{context.value(registrationsMax)},
           optionsBytesMax_{context.value(optionsBytesMax)} {
+        for (const auto& text : context.value(push::httpServices))
+            if (const auto read = push::readHttpService(text); !read.problem.empty())
+                pushLog.error(
+                    "push.http_services has an entry that can't be used",
+                    {{"host", context.host()}, {"entry", text}, {"problem", read.problem}});
         context.onIq(StanzaType::Set, {pushNs, "enable"}, Addressee::Account, this, &Push::enable);
         context.onIq(StanzaType::Set, {pushNs, "disable"}, Addressee::Account, this,
                      &Push::disable);
@@ -241,7 +253,7 @@ const PluginInfo info{
     .summary = "Wakes clients that have no connection, by a service of their own",
     .implements = {{"XEP-0357", "0.4.1"}},
     .options = {&registrationsMax, &optionsBytesMax, &push::interval, &push::withSender,
-                &push::withBody, &push::failuresMax},
+                &push::withBody, &push::failuresMax, &push::httpServices},
     .migrations = push::PushStore::migrations(),
     .accountTables = {push::PushStore::table()},
 };

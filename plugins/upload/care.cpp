@@ -33,7 +33,7 @@ Task<Duration> Service::care() {
     Executor& executor = *Executor::current();
     const auto storage = uploads_->storage();
     FileStore& store = uploads_->store();
-    if (!std::exchange(isCleaned_, true)) {
+    if (!std::exchange(isCleaned_, true) && storage->mayBeUnclean()) {
         auto clean = [&storage] {
             storage->clean();
             return true;

@@ -128,6 +128,8 @@ public:
             failed(path + " can't be removed", errno);
     }
 
+    bool mayBeUnclean() override { return ::access(incoming().c_str(), F_OK) == 0; }
+
     void clean() override {
         std::error_code problem;
         std::filesystem::directory_iterator entries{incoming(), problem};

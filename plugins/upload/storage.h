@@ -39,7 +39,7 @@ public:
     virtual void keep() = 0;
 };
 
-// Thread-safe. Everything but `serve` blocks, and throws StorageFailure.
+// Thread-safe. Everything but `serve` and `mayBeUnclean` blocks, and throws StorageFailure.
 class FileStorage {
 public:
     virtual ~FileStorage() = default;
@@ -50,6 +50,8 @@ public:
     virtual std::unique_ptr<IncomingFile> create(const std::string& place, std::uint64_t bytes) = 0;
     // Also when there is none.
     virtual void remove(const std::string& place) = 0;
+    // Whether there may be something to clean; at once.
+    virtual bool mayBeUnclean() = 0;
     // Removes what processes before this one have begun and not kept.
     virtual void clean() = 0;
     // UINT64_MAX when nobody knows.

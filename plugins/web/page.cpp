@@ -1,6 +1,7 @@
 #include "page.h"
 
 #include "core/element.h"
+#include "core/json_text.h"
 
 #include <algorithm>
 #include <utility>
@@ -16,21 +17,9 @@ std::string attributeText(std::string_view text) {
 }
 
 std::string jsonText(std::string_view text) {
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string quoted{"\""};
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            quoted += '\\';
-            quoted += c;
-        } else if (static_cast<unsigned char>(c) < 0x20) {
-            quoted += "\\u00";
-            quoted += digits[c >> 4];
-            quoted += digits[c & 15];
-        } else {
-            quoted += c;
-        }
-    }
-    return quoted + '"';
+    std::string quoted;
+    appendJsonString(quoted, text);
+    return quoted;
 }
 
 std::string joined(const std::vector<std::string>& words) {

@@ -6,6 +6,7 @@
 #include "control/notify.h"
 #include "control/plugin_admin.h"
 #include "control/proxy_config.h"
+#include "control/s2s_commands.h"
 #include "control/schema.h"
 #include "control/schema_command.h"
 #include "control/server_options.h"
@@ -24,6 +25,7 @@
 #include "stream/client_options.h"
 #include "stream/component_options.h"
 #include "stream/component_streams.h"
+#include "stream/remote_options.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -68,7 +70,7 @@ void onEachLoop(const std::vector<std::unique_ptr<EventLoop>>& loops, Work work)
 OptionList allOptions(const PluginHost& plugins) {
     OptionList all;
     for (const auto& some : {serverOptions(), listenOptions(), databaseOptions(), schemaOptions(), clientOptions(), sessionOptions(), httpOptions(),
-                             presenceOptions(), loginOptions(), componentOptions(), pluginHostOptions(), plugins.options()})
+                             presenceOptions(), loginOptions(), componentOptions(), remoteOptions(), pluginHostOptions(), plugins.options()})
         all.insert(all.end(), some.begin(), some.end());
     all.push_back(&connectionsPerAddressMax);
     return all;
@@ -132,6 +134,7 @@ void Application::startServer() {
     components_ = std::make_unique<Components>(*server_);
     components_->configure(*config_->settings, config_->components);
     server_->addElsewhere(*components_);
+    startFederation();
     plugins_->wire(*server_, *config_->settings);
 
     TlsProfile profile{.alpn = {"xmpp-client"},
@@ -142,12 +145,39 @@ void Application::startServer() {
     http_ = std::make_unique<HttpFace>(*server_, streams_, config_->settings);
 }
 
+void Application::startFederation() {
+    const Settings& settings = *config_->settings;
+    if (!RemoteListen{settings}.isEnabled) return;
+    remoteTls_ = std::make_unique<RemoteTls>(certificateFiles(settings, config_->hosts, data_),
+                                             remoteAuthorities(settings));
+    const RemoteDns dns{settings};
+    resolver_ = std::make_unique<UnboundResolver>(
+        *loops_.front(), UnboundResolver::Settings{.servers = dns.servers,
+                                                   .trustAnchors = dns.trustAnchors,
+                                                   .patience = dns.patience});
+    federation_ = std::make_unique<Federation>(
+        *server_,
+        Federation::Parts{.resolver = *resolver_,
+                          .dialer = dialer_,
+                          .tls = remoteTls_->server(),
+                          .clientTls = [&tls = *remoteTls_](const std::string& host, bool isDirect) {
+                              return tls.client(host, isDirect);
+                          }},
+        settings);
+    server_->addElsewhere(*federation_);
+}
+
 void Application::startLoops() {
     for (auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.run(); });
     // Sessions of before the restart are back before their clients are.
     std::promise<void> restored;
     server_->restore([&restored] { restored.set_value(); });
     restored.get_future().wait();
+    if (federation_) {
+        std::promise<void> queued;
+        federation_->restore([&queued] { queued.set_value(); });
+        queued.get_future().wait();
+    }
     std::promise<void> finished;
     loops_.front()->post([this, &finished] {
         start(server_->stores().accounts.finishRemovals(),
@@ -166,6 +196,7 @@ void Application::listen() {
         try {
             listenOn(i);
             listenForComponents(i, componentListen_);
+            if (federation_) listenForServers(i);
         } catch (...) {
             failure = std::current_exception();
         }
@@ -173,6 +204,28 @@ void Application::listen() {
     if (failure) {
         stop();
         std::rethrow_exception(failure);
+    }
+}
+
+void Application::listenForServers(std::size_t loop) {
+    const RemoteListen where{*config_->settings};
+    for (const bool isDirectTls : {false, true}) {
+        const std::uint16_t port = isDirectTls ? where.tlsPort : where.starttlsPort;
+        if (port == 0) continue;
+        for (const auto& text : where.addresses) {
+            const auto address = IpAddress::parse(text, port);
+            if (!address) throw std::runtime_error{"s2s.addresses: " + text + " is no address."};
+            // Servers of many domains have many connections: those that haven't shown whose they are
+            // have a limit of their own.
+            listeners_[loop].push_back(std::make_unique<Listener>(
+                *loops_[loop],
+                Listener::Settings{.address = *address,
+                                   .directTls = isDirectTls ? &remoteTls_->server() : nullptr,
+                                   .limit = nullptr},
+                [this, loop](std::unique_ptr<Transport> transport) {
+                    federation_->accept(unsigned(loop), std::move(transport));
+                }));
+        }
     }
 }
 
@@ -293,6 +346,8 @@ void Application::startControl() {
     for (auto& command : addUserCommands(registry_, *server_)) commands_.push_back(std::move(command));
     for (auto& command : addStoreCommands(registry_, *server_)) commands_.push_back(std::move(command));
     for (auto& command : addComponentCommands(registry_, *components_)) commands_.push_back(std::move(command));
+    if (federation_)
+        for (auto& command : addS2sCommands(registry_, *federation_)) commands_.push_back(std::move(command));
     for (auto& command : addWebCommands(registry_, *server_)) commands_.push_back(std::move(command));
     for (auto& command : addAccountCommands(registry_, *server_, *plugins_,
                                             (std::filesystem::path{data_} / "exports").string()))
@@ -329,6 +384,11 @@ ConfigPtr Application::currentConfig() const {
 Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
     for (const auto& problem : tls_->reload(certificateFiles(*config->settings, config_->hosts, data_)))
         serverLog.error("a certificate could not be loaded; the one before stays", {{"problem", problem}});
+    if (federation_) {
+        for (const auto& problem : remoteTls_->reload(certificateFiles(*config->settings, config_->hosts, data_)))
+            serverLog.error("a certificate could not be loaded; the one before stays", {{"problem", problem}});
+        federation_->configure(*config->settings);
+    }
     addressLimit_->setMost(config->settings->get(connectionsPerAddressMax));
     server_->replace(config->settings);
     for (std::size_t i = 0; i < loops_.size(); ++i)
@@ -390,6 +450,12 @@ void Application::stop() {
     std::promise<void> saved;
     server_->shutdown([&saved] { saved.set_value(); });
     saved.get_future().wait();
+    // Other servers hear that the clients have gone; what they haven't got is stored.
+    if (federation_) {
+        std::promise<void> stored;
+        federation_->closeAll([&stored] { stored.set_value(); });
+        stored.get_future().wait();
+    }
     onEachLoop(loops_, [this](std::size_t i) {
         streams_[i]->closeAll();
         http_->close(unsigned(i));

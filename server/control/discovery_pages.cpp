@@ -1,7 +1,7 @@
 #include "control/discovery_pages.h"
 
 #include "control/http_options.h"
-#include "control/json_text.h"
+#include "core/json_text.h"
 
 #include <utility>
 #include <vector>

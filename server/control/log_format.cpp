@@ -1,6 +1,6 @@
 #include "control/log_format.h"
 
-#include "control/json_text.h"
+#include "core/json_text.h"
 
 #include <charconv>
 #include <cmath>

@@ -55,12 +55,17 @@ const std::vector<Specification>& serverSpecifications() {
         {"XEP-0124", "1.11.2", "tests/stream/bosh_test.cpp"},
         {"XEP-0156", "1.4.0", "tests/stream/web_face_test.cpp"},
         {"XEP-0160", "1.0.1", "tests/route/message_offline_test.cpp"},
+        {"XEP-0178", "1.2", "tests/stream/s2s_hostile_test.cpp"},
+        {"XEP-0185", "1.0", "tests/stream/s2s_dialback_test.cpp"},
         {"XEP-0198", "1.6.3", "tests/stream/stream_management_test.cpp: stream management is switched on, resumable or not"},
         {"XEP-0203", "2.0", "tests/route/message_offline_test.cpp"},
         {"XEP-0206", "1.4", "tests/stream/bosh_test.cpp"},
+        {"XEP-0220", "1.1.1", "tests/stream/s2s_hostile_test.cpp: s2s: a forged key is found out by the server of the domain"},
         {"XEP-0227", "1.1", "tests/plugins/account_transfer_test.cpp"},
         {"XEP-0334", "1.0.0", "tests/route/message_content_test.cpp"},
+        {"XEP-0344", "0.4", "tests/stream/s2s_hostile_test.cpp: s2s: a dialback in the clear is refused"},
         {"XEP-0368", "1.1.0", "tests/interop/slixmpp_test.py: direct_tls"},
+        {"XEP-0495", "0.1.0", "tests/net/happy_eyeballs_test.cpp"},
     };
     return all;
 }

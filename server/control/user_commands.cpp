@@ -114,6 +114,10 @@ struct UserCommands {
         result.fact("last login", account->lastLogin);
         result.fact("last activity", account->lastActivity);
         result.fact("disabled", account->isDisabled);
+        if (account->isDisabled && !account->disabling.reason.empty())
+            result.fact("disabled because", account->disabling.reason);
+        if (account->isDisabled && account->disabling.until)
+            result.fact("disabled until", *account->disabling.until);
         result.fact("contacts", roster.items.size());
         std::size_t sessions = 0;
         for (const std::size_t some : counts) sessions += some;

@@ -1,6 +1,6 @@
 #include "control/wire.h"
 
-#include "control/json_text.h"
+#include "core/json_text.h"
 #include "control/log_format.h"
 
 #include <Poco/JSON/Array.h>

@@ -342,10 +342,11 @@ void SimTransport::secured() {
     info_->exporter = link_->exporter_;
     info_->serverEndPoint = "the end point's certificate, hash";
     info_->serverEndPoint.resize(32, '.');
-    if (end_ == serverEnd) {
-        info_->peerCertificate = link_->settings_.clientCertificate;
-        info_->peerVerified = link_->settings_.isClientVerified;
-    }
+    const auto& settings = link_->settings_;
+    info_->peerCertificate =
+        end_ == serverEnd ? settings.clientCertificate : settings.serverCertificate;
+    info_->peerVerified = end_ == serverEnd ? settings.isClientVerified : settings.isServerVerified;
+    if (!info_->peerVerified) info_->peerProblem = "unable to get local issuer certificate";
     if (!output_.empty()) wantFlush();
     user_->onSecured();
 }

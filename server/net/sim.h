@@ -91,6 +91,8 @@ struct SimLinkSettings {
     std::string serverAddress = "198.51.100.1";
     std::string clientCertificate;  // DER that the client shows under TLS
     bool isClientVerified = false;
+    std::string serverCertificate;  // and the server
+    bool isServerVerified = false;
 };
 
 // The wire between two transports, for the test to disturb.

@@ -82,7 +82,18 @@ void askForCertificate(SSL_CTX* ctx, X509_STORE* trust) {
     X509_VERIFY_PARAM_set_purpose(SSL_CTX_get0_param(ctx), X509_PURPOSE_ANY);
 }
 
+// The system's are hundreds, which take milliseconds to read: contexts that want the same share them.
 std::shared_ptr<X509_STORE> readTrust(const std::string& file) {
+    static std::mutex mutex;
+    static std::map<std::pair<std::string, std::filesystem::file_time_type>,
+                    std::weak_ptr<X509_STORE>>
+        known;
+    std::error_code noFile;
+    const auto stamp = std::filesystem::last_write_time(file, noFile);
+    const std::lock_guard lock{mutex};
+    std::erase_if(known, [](const auto& entry) { return entry.second.expired(); });
+    auto& place = known[{file, stamp}];
+    if (auto shared = place.lock()) return shared;
     const std::shared_ptr<X509_STORE> trust{X509_STORE_new(), X509_STORE_free};
     if (file.empty()) {
         // A system without authorities trusts nobody; that is no failure.
@@ -91,6 +102,7 @@ std::shared_ptr<X509_STORE> readTrust(const std::string& file) {
     } else if (X509_STORE_load_file(trust.get(), file.c_str()) != 1) {
         throw TlsError{file + ": " + takeOpensslError()};
     }
+    place = trust;
     return trust;
 }
 
@@ -327,6 +339,7 @@ TlsClientContext::TlsClientContext(const Settings& settings)
     : context_{makeContext(TLS_client_method())} {
     const auto trust = readTrust(settings.trustFile);
     askForCertificate(context_.get(), trust.get());
+    trust_ = trust;
     if (settings.certificate) {
         const auto& files = *settings.certificate;
         if (SSL_CTX_use_certificate_chain_file(context_.get(), files.certificateFile.c_str()) !=

@@ -144,6 +144,7 @@ public:
 
 private:
     std::shared_ptr<ssl_ctx_st> context_;
+    std::shared_ptr<void> trust_;  // shared with other contexts while one of them is there
 };
 
 }  // namespace epode

@@ -229,7 +229,9 @@ TlsInfo TlsSession::info() const {
     }
     if (peer) {
         info.peerCertificate = derOf(peer);
-        info.peerVerified = SSL_get_verify_result(ssl) == X509_V_OK;
+        const long verdict = SSL_get_verify_result(ssl);
+        info.peerVerified = verdict == X509_V_OK;
+        if (!info.peerVerified) info.peerProblem = X509_verify_cert_error_string(verdict);
     }
     ERR_clear_error();
     return info;

@@ -25,8 +25,9 @@ struct TlsInfo {
     std::string alpn;             // "" when none was agreed
     std::string exporter;         // 32 bytes of tls-exporter (RFC 9266)
     std::string serverEndPoint;   // tls-server-end-point (RFC 5929) of the certificate presented
-    std::string peerCertificate;  // DER of a client's certificate, "" when none
+    std::string peerCertificate;  // DER of the other side's certificate, "" when none
     bool peerVerified = false;    // its chain leads to a trusted authority
+    std::string peerProblem;      // why it doesn't, as OpenSSL says it; "" when it does
 };
 
 // The side that uses a transport. Called on the transport's executor, never from within a call of

@@ -123,6 +123,8 @@ public:
     }
     // What nodes of this name in accounts are; of several plugins the first says it.
     void knowPepNode(PepNode node) { services_.pepNodes.try_emplace(node.name, node); }
+    // One more thing that owners configure about their rooms (route/room_events.h).
+    void roomField(RoomField field) { services_.roomFields.push_back(std::move(field)); }
     void offerChatSettings(ChatSettings& settings) { services_.chatSettings = &settings; }
     // This plugin serves personal eventing: others find it at `Services::pep`.
     void offerPep(Pep& pep) { services_.pep = &pep; }

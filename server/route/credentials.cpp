@@ -17,7 +17,10 @@ constexpr std::array hashNames{HashName{Hash::Sha1, "SHA-1"}, HashName{Hash::Sha
 
 sasl::Credentials toCredentials(const AccountCredentials& stored) {
     sasl::Credentials credentials;
-    if (stored.isDisabled) credentials.state = sasl::AccountState::Disabled;
+    if (stored.isDisabled) {
+        credentials.state = sasl::AccountState::Disabled;
+        credentials.disabled = stored.disabling.text();
+    }
     for (const StoredKeys& keys : stored.keys)
         for (const HashName& known : hashNames)
             if (known.name == keys.hash)

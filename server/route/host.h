@@ -15,6 +15,7 @@
 #include "route/pep.h"
 #include "route/pep_request.h"
 #include "route/private_xml.h"
+#include "route/room_events.h"
 #include "route/served_domain.h"
 #include "route/session_options.h"
 #include "route/state_slots.h"
@@ -77,6 +78,8 @@ struct Services {
     Hook<RegistrationEvent> registering;
     Hook<ComponentEvent> componentConnected;
     Hook<RosterPushEvent> rosterPushed;
+    Hook<RoomEvent> inRoom;
+    std::vector<RoomField> roomFields;
     std::vector<AccountReader> accountReaders;
     // While a client logs in; see route/login.h.
     Hook<LoginFeaturesEvent> loginFeatures;

@@ -2,6 +2,8 @@
 
 #include "core/log.h"
 #include "core/worker_pool.h"
+#include "net/event_loop.h"
+#include "net/http_client.h"
 #include "route/account.h"
 #include "route/login_limiter.h"
 #include "route/session.h"
@@ -22,6 +24,7 @@ const Log routeLog{"route"};
 // seconds at most.
 constexpr auto safeCheck = std::chrono::milliseconds{2};
 constexpr int safeChecksMax = 2500;
+constexpr unsigned httpThreads = 2;
 
 }  // namespace
 
@@ -49,6 +52,15 @@ Server::Server(Database& database, WorkerPool& workers, SettingsPtr settings,
 }
 
 Server::~Server() = default;
+
+HttpClient& Server::httpClient() {
+    std::call_once(httpClientMade_, [this] {
+        // On virtual time nothing waits for a thread.
+        const bool isReal = dynamic_cast<EventLoop*>(&shards_.front()->executor()) != nullptr;
+        httpClient_ = std::make_unique<HttpClient>(isReal ? httpThreads : 0);
+    });
+    return *httpClient_;
+}
 
 void Server::route(StanzaPtr stanza, Hold hold) {
     const Jid& to = stanza->to();

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@ namespace epode {
 
 class Commands;
 class Database;
+class HttpClient;
 class LoginLimiter;
 class WorkerPool;
 class Stores;
@@ -62,6 +64,8 @@ public:
     Database& database() { return database_; }
     WorkerPool& workers() { return workers_; }
     LoginLimiter& loginLimiter() { return *loginLimiter_; }
+    // For calls to web servers, made when it is first asked for. From any thread.
+    HttpClient& httpClient();
     const SettingsPtr& settings() const { return settings_; }
     SteadyTime startedAt() const { return started_; }
     // For the salts of accounts that don't exist: secret, and the same after a restart.
@@ -108,6 +112,8 @@ private:
     Commands* commands_ = nullptr;
     std::vector<Elsewhere*> elsewhere_;
     std::atomic<bool> stopping_ = false;
+    std::once_flag httpClientMade_;
+    std::unique_ptr<HttpClient> httpClient_;
 };
 
 }  // namespace epode

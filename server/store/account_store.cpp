@@ -1,5 +1,7 @@
 #include "store/account_store.h"
 
+#include "core/time_format.h"
+
 #include <algorithm>
 
 namespace epode {
@@ -26,6 +28,11 @@ constexpr Migration accountMigrations[] = {
             server_key {blob} NOT NULL,
             PRIMARY KEY(account, hash)) {clustered};
         CREATE TABLE account_removal(account {bigint} PRIMARY KEY);
+    )"},
+    {"store.account", 2, "why and how long accounts are disabled", R"(
+        ALTER TABLE account ADD COLUMN disabled_reason {text} NOT NULL DEFAULT '';
+        ALTER TABLE account ADD COLUMN disabled_until {bigint} NOT NULL DEFAULT 0;
+        CREATE INDEX account_by_disabled_until ON account(disabled_until);
     )"},
 };
 
@@ -57,8 +64,15 @@ std::optional<WallTime> timeAt(const SqlRow& row, int column) {
     return fromMilliseconds(row.integer(column));
 }
 
+Disabling disablingAt(const SqlRow& row, int column) {
+    Disabling found{.reason = std::string{row.text(column)}, .until = {}};
+    if (row.integer(column + 1) != 0) found.until = fromMilliseconds(row.integer(column + 1));
+    return found;
+}
+
 constexpr std::string_view summaryColumns =
-    "id, jid, is_disabled, created_at, last_login_at, last_activity_at";
+    "id, jid, is_disabled, created_at, last_login_at, last_activity_at, disabled_reason, "
+    "disabled_until";
 
 AccountSummary readSummary(const SqlRow& row) {
     AccountSummary summary;
@@ -68,6 +82,7 @@ AccountSummary readSummary(const SqlRow& row) {
     summary.created = fromMilliseconds(row.integer(3));
     summary.lastLogin = timeAt(row, 4);
     summary.lastActivity = timeAt(row, 5);
+    summary.disabling = disablingAt(row, 6);
     return summary;
 }
 
@@ -184,13 +199,14 @@ Task<std::optional<AccountCredentials>> AccountStore::credentials(std::string ji
     auto work = [jid = std::move(jid)](SqlConnection& connection) {
         std::optional<AccountCredentials> found;
         connection.run(
-            "SELECT a.id, a.is_disabled, c.hash, c.salt, c.iterations, c.stored_key, c.server_key "
-            "FROM account a LEFT JOIN credential c ON c.account = a.id WHERE a.jid = ?1 "
+            "SELECT a.id, a.is_disabled, c.hash, c.salt, c.iterations, c.stored_key, c.server_key, "
+            "a.disabled_reason, a.disabled_until FROM account a LEFT JOIN credential c ON c.account = a.id WHERE a.jid = ?1 "
             "ORDER BY c.hash",
             {jid}, [&](const SqlRow& row) {
                 if (!found) found.emplace();
                 found->account = row.integer(0);
                 found->isDisabled = row.integer(1) != 0;
+                found->disabling = disablingAt(row, 7);
                 if (row.isNull(2)) return;
                 StoredKeys keys;
                 keys.hash = row.text(2);
@@ -224,11 +240,42 @@ Task<std::optional<AccountSummary>> AccountStore::summary(std::string jid) {
 }
 
 Task<bool> AccountStore::setDisabled(std::string jid, bool isDisabled) {
-    auto work = [jid = std::move(jid), isDisabled](SqlConnection& connection) {
-        return connection.run("UPDATE account SET is_disabled = ?2 WHERE jid = ?1",
-                              {jid, std::int64_t{isDisabled}}) != 0;
+    return setDisabled(std::move(jid), isDisabled, Disabling{});
+}
+
+Task<bool> AccountStore::setDisabled(std::string jid, bool isDisabled, Disabling disabling) {
+    auto work = [jid = std::move(jid), isDisabled,
+                 disabling = std::move(disabling)](SqlConnection& connection) {
+        const std::int64_t until = disabling.until ? toMilliseconds(*disabling.until) : 0;
+        return connection.run(
+                   "UPDATE account SET is_disabled = ?2, disabled_reason = ?3, "
+                   "disabled_until = ?4 WHERE jid = ?1",
+                   {jid, std::int64_t{isDisabled}, disabling.reason, until}) != 0;
     };
     return database_.write(std::move(work));
+}
+
+Task<std::vector<std::string>> AccountStore::endDisabling(WallTime now) {
+    auto work = [now](SqlConnection& connection) {
+        std::vector<std::string> freed;
+        connection.run(
+            "SELECT jid FROM account WHERE disabled_until > 0 AND disabled_until <= ?1",
+            {toMilliseconds(now)}, [&](const SqlRow& row) { freed.emplace_back(row.text(0)); });
+        for (const auto& jid : freed)
+            connection.run(
+                "UPDATE account SET is_disabled = 0, disabled_reason = '', disabled_until = 0 "
+                "WHERE jid = ?1",
+                {jid});
+        return freed;
+    };
+    return database_.write(std::move(work));
+}
+
+std::string Disabling::text() const {
+    if (reason.empty() && !until) return "The account has been disabled.";
+    std::string text = "The account is suspended";
+    if (until) text += " until " + formatDateTime(*until);
+    return text + (reason.empty() ? "." : ": " + reason);
 }
 
 Task<bool> AccountStore::remove(std::string jid) {

@@ -29,9 +29,19 @@ struct StoredKeys {
     friend bool operator==(const StoredKeys&, const StoredKeys&) = default;
 };
 
+// Why nobody logs in to an account, and for how long; both may be unsaid.
+struct Disabling {
+    std::string reason;
+    std::optional<WallTime> until;
+
+    // A sentence for who tries to log in.
+    std::string text() const;
+};
+
 struct AccountCredentials {
     AccountId account = 0;
     bool isDisabled = false;
+    Disabling disabling{};
     std::vector<StoredKeys> keys;  // by name of the hash
 };
 
@@ -39,6 +49,7 @@ struct AccountSummary {
     AccountId account = 0;
     std::string jid;
     bool isDisabled = false;
+    Disabling disabling{};
     WallTime created{};
     std::optional<WallTime> lastLogin;
     std::optional<WallTime> lastActivity;
@@ -83,7 +94,12 @@ public:
     Task<std::optional<AccountId>> find(std::string jid);
     Task<std::optional<AccountSummary>> summary(std::string jid);
     // Disabled accounts keep everything, but nobody logs in. False when there is no such account.
+    // Without a reason the second form is the first; no default argument, because g++ 12 destroys one
+    // that is an aggregate twice when the call is awaited.
     Task<bool> setDisabled(std::string jid, bool isDisabled);
+    Task<bool> setDisabled(std::string jid, bool isDisabled, Disabling disabling);
+    // Lets accounts log in again that were disabled until now; their addresses.
+    Task<std::vector<std::string>> endDisabling(WallTime now);
 
     // Removes the account and its rows in all tables that were declared with `addTable`. The
     // address is free at once; what may be large goes in steps, which `finishRemovals` takes up

@@ -143,12 +143,15 @@ Task<std::optional<DeviceTokens>> DeviceStore::tokens(std::string jid, std::stri
         std::optional<DeviceTokens> found;
         connection.run(
             "SELECT a.id, a.is_disabled, t.nonce, t.mechanism, t.issued, t.expires, t.counter, "
-            "t.is_used FROM account a LEFT JOIN login_token t ON t.account = a.id AND "
+            "t.is_used, a.disabled_reason, a.disabled_until FROM account a LEFT JOIN login_token t ON t.account = a.id AND "
             "t.device = ?2 WHERE a.jid = ?1",
             {jid, device}, [&](const SqlRow& row) {
                 if (!found) found.emplace();
                 found->account = row.integer(0);
                 found->isDisabled = row.integer(1) != 0;
+                found->disabling.reason = row.text(8);
+                if (row.integer(9) != 0)
+                    found->disabling.until = fromMilliseconds(row.integer(9));
                 if (!row.isNull(2)) found->tokens.push_back(readToken(row, 2));
             });
         return found;

@@ -48,6 +48,7 @@ struct StoredToken {
 struct DeviceTokens {
     AccountId account = 0;
     bool isDisabled = false;
+    Disabling disabling{};
     std::vector<StoredToken> tokens;
 };
 

@@ -1,5 +1,7 @@
 #include "store/stores.h"
 
+#include "store/remote_queue_store.h"
+
 #include "store/keyed_store.h"
 
 namespace epode {
@@ -26,7 +28,8 @@ std::vector<Migration> Stores::migrations() {
     std::vector<Migration> all;
     for (const auto some :
          {AccountStore::migrations(), RosterStore::migrations(), ArchiveStore::migrations(),
-          SessionStore::migrations(), KeyedStore::migrations(), DeviceStore::migrations()}) {
+          SessionStore::migrations(), KeyedStore::migrations(), DeviceStore::migrations(),
+          RemoteQueueStore::migrations()}) {
         all.insert(all.end(), some.begin(), some.end());
     }
     return all;

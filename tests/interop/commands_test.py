@@ -30,7 +30,7 @@ async def commands():
     assert "http://jabber.org/protocol/admin#add-user" in nodes, nodes
     none = await user["xep_0050"].get_commands(support.DOMAIN)
     own = {item[1] for item in none["disco_items"]["items"]}
-    assert own == {"urn:xmpp:invite#invite"}, none
+    assert own == {"urn:xmpp:invite#invite", "urn:epode:upload:files"}, none
     invitation = await user["xep_0050"].send_command(support.DOMAIN, "urn:xmpp:invite#invite")
     uri = invitation["command"]["form"].get_values()["uri"]
     assert uri.startswith(f"xmpp:{support.address(USER)}?roster;preauth="), uri

@@ -99,6 +99,7 @@ TEST_CASE("without descriptors a client is turned away, and later ones are welco
     // will be no descriptor.
     RawClient first{server.port()};
     CHECK(first.receive(7) == "welcome");
+    CHECK(std::generic_category().message(EMFILE) != "");
     RawClient early;
     RawClient late;
     const Fd highest{::dup(0)};

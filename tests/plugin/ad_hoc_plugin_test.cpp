@@ -54,7 +54,7 @@ const PluginInfo info{
 
 DECLARE_PLUGIN(Offering, info)
 
-constexpr std::string_view toml = "[plugins]\nenabled = ['offering']\n[invite]\nusers_may = 'nothing'";
+constexpr std::string_view toml = "[plugins]\nenabled = ['offering']\n[invite]\nusers_may = 'nothing'\n[upload]\ndomain = ''";
 const std::string capulet = "capulet.example";
 
 }  // namespace

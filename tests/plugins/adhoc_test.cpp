@@ -13,6 +13,8 @@ namespace {
 constexpr std::string_view toml = R"(
 [invite]
 users_may = 'nothing'
+[upload]
+domain = ''
 [commands]
 admins = ["escalus@capulet.example"]
 operators = ["peter@capulet.example"]

@@ -328,7 +328,7 @@ TEST_CASE("nobody is woken for a chat that he has muted") {
         bool isWoken;
     };
     const Row row = GENERATE(
-        Row{romeo, "<never/>", false}, Row{romeo, "<on-mention/>", true},
+        Row{romeo, "<never/>", false}, Row{romeo, "<on-mention/>", false},
         Row{romeo, "<always/>", true}, Row{"mercutio@montague.example", "<never/>", true},
         Row{romeo, "<never/><always identity-category='client' identity-type='phone'/>", true},
         Row{romeo, "<never identity-category='client' identity-type='pc'/>", true});

@@ -3,6 +3,7 @@
 #include "control/application.h"
 #include "control/command_pages.h"
 #include "control/component_commands.h"
+#include "control/s2s_commands.h"
 #include "control/config_pages.h"
 #include "control/manual_pages.h"
 #include "control/metric_page.h"
@@ -105,6 +106,15 @@ std::string testOf(const Specification& specification, std::string_view plugin) 
     return {};
 }
 
+// For a server that is never asked to reach another one.
+class Nowhere final : public Resolver, public Dialer {
+public:
+    void ask(Executor&, std::string, DnsType, Resolver::Done) override {}
+    std::unique_ptr<Attempt> dial(Executor&, const IpAddress&, Duration, Dialer::Done) override {
+        return nullptr;
+    }
+};
+
 }  // namespace
 
 TEST_CASE("the reference pages say what the code declares", "[reference]") {
@@ -126,6 +136,10 @@ TEST_CASE("the reference pages say what the code declares", "[reference]") {
     add(addUserCommands(registry, server.server()));
     add(addStoreCommands(registry, server.server()));
     add(addComponentCommands(registry, server.components()));
+    Simulation simulation;
+    Nowhere nowhere;
+    TestServer federated{{simulation, nowhere, nowhere}, {"capulet.example"}, ""};
+    add(addS2sCommands(registry, *federated.federation()));
     add(addWebCommands(registry, server.server()));
     add(addAccountCommands(registry, server.server(), plugins, ""));
     PluginHost own{""};

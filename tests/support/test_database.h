@@ -28,6 +28,8 @@ public:
     void crash();
     void open();
     std::size_t waiting() const { return writes_.size(); }
+    // Whether anybody waits for an answer.
+    bool owes() const { return !writes_.empty() || !reads_.empty(); }
     // More writes than this that wait are pressure.
     void setPressedAbove(std::size_t writes) { pressedAbove_ = writes; }
 

@@ -17,6 +17,7 @@
 #include "stream/component_options.h"
 #include "stream/component_streams.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace epode {
@@ -25,7 +26,7 @@ namespace {
 
 OptionList allOptions(const PluginHost& plugins) {
     OptionList all;
-    for (const auto& some : {sessionOptions(), presenceOptions(), loginOptions(), clientOptions(), componentOptions(), httpOptions(), pluginHostOptions(), plugins.options()})
+    for (const auto& some : {sessionOptions(), presenceOptions(), loginOptions(), clientOptions(), componentOptions(), remoteOptions(), httpOptions(), pluginHostOptions(), plugins.options()})
         all.insert(all.end(), some.begin(), some.end());
     all.push_back(&connectionsPerAddressMax);
     return all;
@@ -52,16 +53,20 @@ TestClient::TestClient(TestServer& server, SimLinkSettings settings, bool direct
     server.run();
 }
 
-TestClient::TestClient(TestServer& server, const SimLinkSettings& settings, unsigned componentShard)
+TestClient::TestClient(TestServer& server, const SimLinkSettings& settings, Door door, unsigned shard)
     : server_{server}, xml_{pool_, XmlLimits{.elementBytesMax = 1 << 24, .nodesMax = 1 << 20, .parserBytesMax = 1 << 26}} {
-    auto& executor = *server.executors_[componentShard];
+    auto& executor = *server.executors_[shard];
     auto connection = SimTransport::connect(*server.clientExecutor_, executor, settings);
     server.links_.push_back(connection.link);
     transport_ = std::move(connection.client);
     link_ = connection.link;
     transport_->setUser(*this);
-    executor.post([&streams = server.components_->streams(componentShard),
-                   moved = std::move(connection.server)]() mutable { streams.accept(std::move(moved)); });
+    executor.post([&server, door, shard, moved = std::move(connection.server)]() mutable {
+        if (door == Door::Components)
+            server.components_->streams(shard).accept(std::move(moved));
+        else
+            server.federation_->accept(shard, std::move(moved));
+    });
     server.run();
 }
 
@@ -190,7 +195,24 @@ void TestClient::cut() {
 // ---- the server
 
 TestServer::TestServer(std::string_view toml, unsigned shards, std::uint64_t seed)
-    : simulation_{seed}, clientExecutor_{&simulation_.addExecutor()}, shards_{shards} {
+    : ownSimulation_{std::make_unique<Simulation>(seed)},
+      simulation_{*ownSimulation_},
+      clientExecutor_{&simulation_.addExecutor()},
+      shards_{shards} {
+    begin(toml);
+}
+
+TestServer::TestServer(const Neighbourhood& neighbourhood, std::vector<std::string> hosts,
+                       std::string_view toml, unsigned shards)
+    : simulation_{neighbourhood.simulation},
+      neighbourhood_{neighbourhood},
+      hosts_{std::move(hosts)},
+      clientExecutor_{&simulation_.addExecutor()},
+      shards_{shards} {
+    begin(toml);
+}
+
+void TestServer::begin(std::string_view toml) {
     configure(toml);
     database_.migrate(plugins_.migrations());
     boot();
@@ -206,19 +228,22 @@ void TestServer::reload(std::string_view toml) {
     configure(toml);
     server_->replace(settings_);
     components_->configure(*settings_, componentDomains_);
+    if (federation_) federation_->configure(*settings_);
     rewire();
 }
 
 TestServer::~TestServer() {
-    // Who waits for a slow disk (work by the clock, maybe) would never hear of it.
-    if (database_.waiting() > 0) {
+    // Who waits for a slow or hanging disk (work by the clock, maybe) would never hear of it.
+    if (database_.owes()) {
         database_.setDelay({});
+        database_.goOn();
         advance(std::chrono::seconds{1});
     }
     clients_.clear();
     for (auto* executor : executors_) executor->stop();
     http_.reset();
     streams_.clear();
+    federation_.reset();
     components_.reset();
     server_.reset();
 }
@@ -231,11 +256,12 @@ void TestServer::boot() {
         executors.push_back(executors_.back());
     }
     server_ = std::make_unique<Server>(database_, workers_, settings_,
-                                       std::vector<std::string>{"capulet.example", "montague.example"}, executors);
-    server_->setSaltSecret("not so secret");
+                                       hosts_, executors);
+    server_->setSaltSecret("not so secret of " + hosts_.front());
     components_ = std::make_unique<Components>(*server_);
     components_->configure(*settings_, componentDomains_);
     server_->addElsewhere(*components_);
+    if (neighbourhood_) startFederation();
     plugins_.wire(*server_, *settings_);
     for (unsigned i = 0; i < shards_; ++i)
         streams_.push_back(std::make_unique<ClientStreams>(server_->shard(i), streams_, &tls_));
@@ -245,8 +271,45 @@ void TestServer::boot() {
     server_->restore([&isRestored] { isRestored = true; });
     run();
     for (int i = 0; i < 100 && !isRestored; ++i) advance(std::chrono::milliseconds{100});
+    if (federation_) {
+        federation_->restore([] {});
+        run();
+    }
     isDown_ = false;
     if (!isRestored) throw std::logic_error{"the sessions were not restored"};
+}
+
+void TestServer::startFederation() {
+    // Simulated transports look at no context, but want one.
+    static const auto clientTls =
+        std::make_shared<const TlsClientContext>(TlsClientContext::Settings{});
+    federation_ = std::make_unique<Federation>(
+        *server_,
+        Federation::Parts{.resolver = neighbourhood_->resolver,
+                          .dialer = neighbourhood_->dialer,
+                          .tls = tls_,
+                          .clientTls = [](const std::string&, bool) { return clientTls; }},
+        *settings_);
+    server_->addElsewhere(*federation_);
+}
+
+bool TestServer::hasExecutor(const Executor& executor) const {
+    return std::find(executors_.begin(), executors_.end(), &executor) != executors_.end();
+}
+
+std::unique_ptr<Transport> TestServer::openServer(SimExecutor& from, const SimLinkSettings& settings,
+                                                  bool directTls, std::shared_ptr<SimLink>* link) {
+    const unsigned shard = unsigned(simulation_.random(shards_));
+    auto connection = SimTransport::connect(from, *executors_[shard], settings);
+    std::erase_if(links_, [](const auto& one) { return one.expired(); });
+    links_.push_back(connection.link);
+    if (link) *link = connection.link;
+    executors_[shard]->post(
+        [this, directTls, shard, moved = std::move(connection.server)]() mutable {
+            if (directTls) moved->startTls(tls_);
+            federation_->accept(shard, std::move(moved));
+        });
+    return std::move(connection.client);
 }
 
 SimTransport::Connection TestServer::open(const SimLinkSettings& settings, bool directTls) {
@@ -297,7 +360,13 @@ TestClient& TestServer::connect(SimLinkSettings settings, bool directTls) {
 }
 
 TestClient& TestServer::connectComponent(unsigned shard, const SimLinkSettings& settings) {
-    return *clients_.emplace_back(std::make_unique<TestClient>(*this, settings, shard));
+    return *clients_.emplace_back(
+        std::make_unique<TestClient>(*this, settings, TestClient::Door::Components, shard));
+}
+
+TestClient& TestServer::connectServer(const SimLinkSettings& settings, unsigned shard) {
+    return *clients_.emplace_back(
+        std::make_unique<TestClient>(*this, settings, TestClient::Door::Servers, shard));
 }
 
 TestClient& TestServer::login(std::string_view full, bool available) {
@@ -329,6 +398,13 @@ void TestServer::restart(Duration downFor) {
     // It waits for what is not stored yet, though not for ever.
     for (int i = 0; i < 100 && !stopped; ++i) advance(std::chrono::milliseconds{100});
     if (!stopped) throw std::logic_error{"the server did not stop"};
+    if (federation_) {
+        bool stored = false;
+        federation_->closeAll([&stored] { stored = true; });
+        run();
+        for (int i = 0; i < 100 && !stored; ++i) advance(std::chrono::milliseconds{100});
+        if (!stored) throw std::logic_error{"the links to other servers did not end"};
+    }
     for (std::size_t i = 0; i < executors_.size(); ++i)
         executors_[i]->post([this, i, &streams = *streams_[i]] {
             streams.closeAll();
@@ -352,6 +428,7 @@ void TestServer::crash(Duration downFor) {
     for (auto* executor : executors_) executor->stop();
     http_.reset();
     streams_.clear();
+    federation_.reset();
     components_.reset();
     server_.reset();
     if (downFor.count() > 0) advance(downFor);

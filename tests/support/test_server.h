@@ -8,6 +8,8 @@
 
 #include "core/worker_pool.h"
 #include "core/xml_stream.h"
+#include "net/dialer.h"
+#include "net/dns.h"
 #include "net/sim.h"
 #include "net/tls_context.h"
 #include "plugin/plugin_host.h"
@@ -15,10 +17,12 @@
 #include "store/database.h"
 #include "stream/client_streams.h"
 #include "stream/components.h"
+#include "stream/federation.h"
 #include "tests/support/test_database.h"
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,8 +36,10 @@ class TestServer;
 class TestClient : public TransportUser {
 public:
     TestClient(TestServer& server, SimLinkSettings settings, bool directTls);
-    // A component's connection to a shard: it sends its header and handshake itself.
-    TestClient(TestServer& server, const SimLinkSettings& settings, unsigned componentShard);
+    // A component's connection to a shard, or another server's: it sends its header and whatever
+    // follows itself.
+    enum class Door { Components, Servers };
+    TestClient(TestServer& server, const SimLinkSettings& settings, Door door, unsigned shard);
     ~TestClient() override;
 
     // Bytes, and the server's turns until nothing happens any more.
@@ -105,6 +111,14 @@ class TestServer {
 public:
     // `toml` is the configuration file; the hosts are capulet.example and montague.example.
     explicit TestServer(std::string_view toml = {}, unsigned shards = 1, std::uint64_t seed = 1);
+    // One of several servers in a simulation that ends after them, which talk with each other.
+    struct Neighbourhood {
+        Simulation& simulation;
+        Resolver& resolver;
+        Dialer& dialer;
+    };
+    TestServer(const Neighbourhood& neighbourhood, std::vector<std::string> hosts,
+               std::string_view toml, unsigned shards = 1);
     ~TestServer();
 
     // Accounts are made when they are first used; their password is "secret".
@@ -115,6 +129,14 @@ public:
     SimTransport::Connection open(const SimLinkSettings& settings, bool directTls);
     // The same for a component (XEP-0114), on the shard given.
     TestClient& connectComponent(unsigned shard = 0, const SimLinkSettings& settings = {});
+    // The same for another server (RFC 6120, 4.1).
+    TestClient& connectServer(const SimLinkSettings& settings = {}, unsigned shard = 0);
+    // Another server's connection, with or without TLS from its first byte.
+    std::unique_ptr<Transport> openServer(SimExecutor& from, const SimLinkSettings& settings,
+                                          bool directTls, std::shared_ptr<SimLink>* link = nullptr);
+    Federation* federation() { return federation_.get(); }
+    bool isDown() const { return isDown_; }
+    bool hasExecutor(const Executor& executor) const;
     // A connection to the web server of the first shard, or of another one; the caller is its user.
     SimTransport::Connection openHttp(const SimLinkSettings& settings = {}, bool directTls = false,
                                       unsigned shard = 0);
@@ -151,10 +173,15 @@ public:
 
 private:
     friend class TestClient;
+    void begin(std::string_view toml);
+    void startFederation();
     void boot();
     void accept(std::unique_ptr<Transport> transport, bool directTls);
 
-    Simulation simulation_;
+    std::unique_ptr<Simulation> ownSimulation_;
+    Simulation& simulation_;
+    std::optional<Neighbourhood> neighbourhood_;
+    std::vector<std::string> hosts_{"capulet.example", "montague.example"};
     SimExecutor* clientExecutor_;
     std::vector<SimExecutor*> executors_;
     std::vector<std::weak_ptr<SimLink>> links_;
@@ -167,6 +194,7 @@ private:
     PluginHost plugins_{""};
     std::unique_ptr<Server> server_;
     std::unique_ptr<Components> components_;
+    std::unique_ptr<Federation> federation_;
     std::vector<std::unique_ptr<ClientStreams>> streams_;
     std::unique_ptr<HttpFace> http_;
     std::vector<std::unique_ptr<TestClient>> clients_;

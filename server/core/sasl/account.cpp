@@ -38,7 +38,9 @@ ScramKeys keysOfNobody(const Setup& setup, Hash hash, std::string_view account) 
 Step admit(const Credentials& credentials, Jid account, std::string bytes) {
     switch (credentials.state) {
         case AccountState::Disabled:
-            return Failure{Condition::AccountDisabled, "The account has been disabled."};
+            return Failure{Condition::AccountDisabled, credentials.disabled.empty()
+                                                           ? "The account has been disabled."
+                                                           : credentials.disabled};
         case AccountState::PasswordExpired:
             return Failure{Condition::CredentialsExpired, "The password has expired."};
         case AccountState::Active:

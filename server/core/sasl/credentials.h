@@ -31,6 +31,7 @@ enum class AccountState : std::uint8_t { Active, Disabled, PasswordExpired };
 struct Credentials {
     std::vector<ScramKeys> keys;  // at most one for each hash
     AccountState state = AccountState::Active;
+    std::string disabled{};  // what is told of an account that is disabled; may be empty
 };
 
 // Null when there are none of this hash.

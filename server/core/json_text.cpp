@@ -1,4 +1,4 @@
-#include "control/json_text.h"
+#include "core/json_text.h"
 
 namespace epode {
 

@@ -1,0 +1,351 @@
+#include "stream/remote_options.h"
+
+#include <algorithm>
+
+namespace epode {
+
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+const Option<bool> enabled{
+    .key = "s2s.enabled",
+    .fallback = false,
+    .help =
+        "Whether the server talks with other servers (federation); docs/federation.md leads there.",
+    .takes = Takes::AtRestart,
+    .scope = Scope::Server,
+};
+const Option<std::vector<std::string>> addresses{
+    .key = "s2s.addresses",
+    .fallback = {"0.0.0.0", "::"},
+    .help = "The addresses of this machine on which other servers are served.",
+    .takes = Takes::AtRestart,
+    .scope = Scope::Server,
+};
+const Option<std::int64_t> port{
+    .key = "s2s.port",
+    .fallback = 5269,
+    .range = {0, 65535},
+    .help =
+        "The port for servers that begin without TLS (STARTTLS), which is where they look without "
+        "further records in the DNS; 0: none.",
+    .takes = Takes::AtRestart,
+    .scope = Scope::Server,
+};
+const Option<std::int64_t> tlsPort{
+    .key = "s2s.tls_port",
+    .fallback = 5270,
+    .range = {0, 65535},
+    .help = "The port for servers that begin with TLS (XEP-0368); 0: none.",
+    .takes = Takes::AtRestart,
+    .scope = Scope::Server,
+};
+const Option<std::string> authorities{
+    .key = "s2s.authorities",
+    .fallback = "",
+    .help =
+        "A PEM file of authorities that certificates of other servers are trusted from. Empty: the "
+        "system's.",
+    .takes = Takes::AtRestart,
+    .scope = Scope::Server,
+};
+const Option<std::string> dialback{
+    .key = "s2s.dialback",
+    .fallback = "over-tls",
+    .choices = {"never", "over-tls", "always"},
+    .help =
+        "When a server without a trusted certificate for its domain may show by a dialback "
+        "(XEP-0220), hence by the DNS alone, who it is. \"always\" takes servers without TLS as "
+        "well: "
+        "everybody on the way can then read and change what is said.",
+    .scope = Scope::Server,
+};
+const Option<std::vector<std::string>> allowed{
+    .key = "s2s.allow",
+    .fallback = {},
+    .help =
+        "The only domains there are links with: \"example.org\", or \"*.example.org\" for those "
+        "below "
+        "it. Empty: all.",
+    .scope = Scope::Server,
+};
+const Option<std::vector<std::string>> denied{
+    .key = "s2s.deny",
+    .fallback = {},
+    .help = "Domains there are no links with, written as in s2s.allow. It is stronger.",
+    .scope = Scope::Server,
+};
+const Option<std::vector<std::string>> resolvers{
+    .key = "s2s.resolvers",
+    .fallback = {},
+    .help =
+        "The name servers that are asked, such as \"192.0.2.53\" or \"127.0.0.1@5353\" with a "
+        "port. "
+        "Empty: those of /etc/resolv.conf.",
+    .takes = Takes::AtRestart,
+    .scope = Scope::Server,
+};
+const Option<std::string> trustAnchors{
+    .key = "s2s.dns_trust_anchors",
+    .fallback = "",
+    .help =
+        "A file with the keys that signed answers of the DNS (DNSSEC) are checked by, such as "
+        "/usr/share/dns/root.key. Empty: they are not checked.",
+    .takes = Takes::AtRestart,
+    .scope = Scope::Server,
+};
+const Option<Duration> dnsTimeout{
+    .key = "s2s.dns_timeout",
+    .fallback = seconds{8},
+    .range = {seconds{1}, minutes{1}},
+    .help = "How long an answer of the DNS is waited for.",
+    .takes = Takes::AtRestart,
+    .scope = Scope::Server,
+};
+const Option<Duration> connectTimeout{
+    .key = "s2s.connect_timeout",
+    .fallback = seconds{15},
+    .range = {seconds{1}, minutes{2}},
+    .help = "How long one address of another server may take to answer.",
+    .scope = Scope::Server,
+};
+const Option<Duration> negotiationTimeout{
+    .key = "s2s.negotiation_timeout",
+    .fallback = seconds{30},
+    .range = {seconds{5}, minutes{10}},
+    .help = "How long another server may take from its connection until it is known who it is.",
+    .scope = Scope::Server,
+};
+const Option<Bytes> handshakeBytesMax{
+    .key = "s2s.handshake_bytes_max",
+    .fallback = 16_KiB,
+    .range = {4_KiB, 1_MiB},
+    .help = "The largest element that is taken from a server that hasn't shown who it is.",
+    .scope = Scope::Server,
+};
+const Option<std::int64_t> unauthenticatedMax{
+    .key = "s2s.unauthenticated_per_address_max",
+    .fallback = 20,
+    .range = {1, 10000},
+    .help =
+        "How many connections one address (with IPv6: its /64) may have that haven't shown yet "
+        "whose "
+        "they are.",
+    .scope = Scope::Server,
+};
+const Option<Bytes> stanzaBytesMax{
+    .key = "s2s.stanza_bytes_max",
+    .fallback = 512_KiB,
+    .range = {10000_B, 16_MiB},
+    .help = "The largest stanza that is taken from another server.",
+    .scope = Scope::Server,
+};
+const Option<std::int64_t> depthMax{
+    .key = "s2s.stanza_depth_max",
+    .fallback = 64,
+    .range = {16, 1000},
+    .help = "How deep the elements of a stanza may be nested.",
+    .scope = Scope::Server,
+};
+const Option<std::int64_t> nodesMax{
+    .key = "s2s.stanza_nodes_max",
+    .fallback = 20000,
+    .range = {100, 1000000},
+    .help = "How many elements and texts a stanza may have.",
+    .scope = Scope::Server,
+};
+const Option<Bytes> bytesPerSecond{
+    .key = "s2s.bytes_per_second",
+    .fallback = 8_MiB,
+    .range = {0_B, 1_GiB},
+    .help =
+        "How much a connection of another server may send on average; what comes faster is read "
+        "more "
+        "slowly. 0: no limit.",
+    .scope = Scope::Server,
+};
+const Option<Bytes> bytesBurst{
+    .key = "s2s.bytes_burst",
+    .fallback = 32_MiB,
+    .range = {64_KiB, 1_GiB},
+    .help = "How much a connection may send at once before bytes_per_second holds.",
+    .scope = Scope::Server,
+};
+const Option<std::int64_t> pairsMax{
+    .key = "s2s.pairs_per_stream_max",
+    .fallback = 100,
+    .range = {1, 10000},
+    .help = "For how many pairs of domains one connection of another server may speak (XEP-0220).",
+    .scope = Scope::Server,
+};
+const Option<Bytes> queueBytesMax{
+    .key = "s2s.queue_bytes_max",
+    .fallback = 8_MiB,
+    .range = {64_KiB, 1_GiB},
+    .help =
+        "How much may wait for one domain that can't be reached, or takes its time; more is "
+        "refused "
+        "(resource-constraint).",
+    .scope = Scope::Server,
+};
+const Option<Bytes> queuesBytesMax{
+    .key = "s2s.queues_bytes_max",
+    .fallback = 256_MiB,
+    .range = {1_MiB, 64_GiB},
+    .help = "The same for all domains together.",
+    .scope = Scope::Server,
+};
+const Option<Duration> queueTime{
+    .key = "s2s.queue_time",
+    .fallback = hours{2},
+    .range = {seconds{10}, hours{24 * 7}},
+    .help =
+        "How long a message waits for a domain that can't be reached; then its sender gets the "
+        "error "
+        "remote-server-timeout. Requests and the messages of rooms don't wait.",
+    .scope = Scope::Server,
+};
+const Option<Duration> retryMost{
+    .key = "s2s.retry_most",
+    .fallback = minutes{2},
+    .range = {seconds{5}, hours{1}},
+    .help =
+        "The longest time between two attempts to reach a domain for which something waits; the "
+        "first "
+        "ones follow faster.",
+    .scope = Scope::Server,
+};
+const Option<Duration> idleTimeout{
+    .key = "s2s.idle_timeout",
+    .fallback = minutes{10},
+    .range = {seconds{30}, hours{24 * 7}},
+    .help = "A connection that nobody has said anything on for so long is closed.",
+    .scope = Scope::Server,
+};
+const Option<Duration> answerTimeout{
+    .key = "s2s.answer_timeout",
+    .fallback = minutes{1},
+    .range = {seconds{5}, minutes{30}},
+    .help =
+        "A server that hasn't acknowledged for so long what was sent to it has lost its "
+        "connection.",
+    .scope = Scope::Server,
+};
+const Option<Duration> resumeTimeout{
+    .key = "s2s.resume_timeout",
+    .fallback = minutes{5},
+    .range = {seconds{0}, hours{24}},
+    .help =
+        "How long a lost connection of another server can be resumed without losing or repeating "
+        "anything (XEP-0198).",
+    .scope = Scope::Server,
+};
+const Option<std::int64_t> domainsMax{
+    .key = "s2s.domains_max",
+    .fallback = 20000,
+    .range = {10, 1000000},
+    .help = "How many domains may be talked with, or tried, at a time.",
+    .scope = Scope::Server,
+};
+
+XmlLimits xmlLimits(std::size_t bytes) {
+    XmlLimits limits;
+    limits.elementBytesMax = bytes;
+    limits.parserBytesMax = bytes * 4 + 1_MiB;
+    return limits;
+}
+
+bool fits(std::string_view pattern, std::string_view domain) {
+    if (!pattern.starts_with("*.")) return pattern == domain;
+    pattern.remove_prefix(1);
+    return domain.size() > pattern.size() && domain.ends_with(pattern);
+}
+
+bool anyFits(const std::vector<std::string>& patterns, std::string_view domain) {
+    return std::any_of(patterns.begin(), patterns.end(),
+                       [domain](const auto& pattern) { return fits(pattern, domain); });
+}
+
+}  // namespace
+
+std::vector<OptionRef> remoteOptions() {
+    return {&enabled,
+            &addresses,
+            &port,
+            &tlsPort,
+            &authorities,
+            &dialback,
+            &allowed,
+            &denied,
+            &resolvers,
+            &trustAnchors,
+            &dnsTimeout,
+            &connectTimeout,
+            &negotiationTimeout,
+            &handshakeBytesMax,
+            &unauthenticatedMax,
+            &stanzaBytesMax,
+            &depthMax,
+            &nodesMax,
+            &bytesPerSecond,
+            &bytesBurst,
+            &pairsMax,
+            &queueBytesMax,
+            &queuesBytesMax,
+            &queueTime,
+            &retryMost,
+            &idleTimeout,
+            &answerTimeout,
+            &resumeTimeout,
+            &domainsMax};
+}
+
+RemoteListen::RemoteListen(const Settings& settings)
+    : isEnabled{settings.get(enabled)},
+      addresses{settings.get(::epode::addresses)},
+      starttlsPort{std::uint16_t(settings.get(port))},
+      tlsPort{std::uint16_t(settings.get(::epode::tlsPort))} {}
+
+RemoteDns::RemoteDns(const Settings& settings)
+    : servers{settings.get(resolvers)},
+      trustAnchors{settings.get(::epode::trustAnchors)},
+      patience{settings.get(dnsTimeout)} {}
+
+std::string remoteAuthorities(const Settings& settings) { return settings.get(authorities); }
+
+RemoteSettings::RemoteSettings(const Settings& settings)
+    : isEnabled{settings.get(enabled)},
+      dialback{settings.get(::epode::dialback) == "never"      ? Dialback::Never
+               : settings.get(::epode::dialback) == "over-tls" ? Dialback::OverTls
+                                                               : Dialback::Always},
+      allowed{settings.get(::epode::allowed)},
+      denied{settings.get(::epode::denied)},
+      beforeAuthentication{xmlLimits(settings.get(handshakeBytesMax))},
+      afterAuthentication{xmlLimits(settings.get(stanzaBytesMax))},
+      connectTimeout{settings.get(::epode::connectTimeout)},
+      negotiationTimeout{settings.get(::epode::negotiationTimeout)},
+      idleTimeout{settings.get(::epode::idleTimeout)},
+      answerTimeout{settings.get(::epode::answerTimeout)},
+      resumeTimeout{settings.get(::epode::resumeTimeout)},
+      retryMost{settings.get(::epode::retryMost)},
+      queueTime{settings.get(::epode::queueTime)},
+      queueBytesMax{settings.get(::epode::queueBytesMax)},
+      queuesBytesMax{settings.get(::epode::queuesBytesMax)},
+      domainsMax{std::size_t(settings.get(::epode::domainsMax))},
+      pairsMax{std::size_t(settings.get(::epode::pairsMax))},
+      unauthenticatedMax{settings.get(::epode::unauthenticatedMax)},
+      bytesPerSecond{double(settings.get(::epode::bytesPerSecond))},
+      bytesBurst{double(settings.get(::epode::bytesBurst))} {
+    afterAuthentication.depthMax = std::size_t(settings.get(depthMax));
+    afterAuthentication.nodesMax = std::size_t(settings.get(nodesMax));
+}
+
+bool RemoteSettings::allows(std::string_view domain) const {
+    if (anyFits(denied, domain)) return false;
+    return allowed.empty() || anyFits(allowed, domain);
+}
+
+}  // namespace epode

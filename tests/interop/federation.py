@@ -1,0 +1,286 @@
+"""Servers that federate on loopback addresses: a name server and an authority of the tests' own, Epode, and
+Debian's Prosody and ejabberd."""
+import os
+import shutil
+import socket
+import socketserver
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../crash"))
+import support  # noqa: E402
+import xmpplite  # noqa: E402
+
+PASSWORD = "secret"
+
+
+def free_ports(count, host="127.0.0.1"):
+    held = [socket.create_server((host, 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
+def openssl(*arguments):
+    done = subprocess.run(["openssl", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, "openssl: " + done.stderr
+
+
+class Authority:
+    """Signs certificates; those who aren't to be trusted sign their own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.certificate = self.path("ca.pem")
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                "-subj", "/CN=Authority of the federation tests", "-addext", "basicConstraints=critical,CA:TRUE",
+                "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", self.path("ca.key"),
+                "-out", self.certificate)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def certify(self, domain, trusted=True):
+        """The files (chain, key, both) of a certificate for the domain and what is directly below it."""
+        chain, key, both = (self.path(domain + end) for end in (".crt", ".key", ".pem"))
+        names = f"subjectAltName=DNS:{domain},DNS:conference.{domain}"
+        if trusted:
+            openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                    "/CN=" + domain, "-keyout", key, "-out", self.path("request"))
+            with open(self.path("extensions"), "w") as out:
+                out.write(names + "\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth\n")
+            openssl("x509", "-req", "-in", self.path("request"), "-CA", self.certificate, "-CAkey",
+                    self.path("ca.key"), "-days", "2", "-extfile", self.path("extensions"), "-out", chain)
+        else:
+            openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=" + domain, "-addext", names, "-keyout", key, "-out", chain)
+        with open(both, "w") as out:
+            for name in (chain, key):
+                with open(name) as part:
+                    out.write(part.read())
+        return chain, key, both
+
+
+class NameServer:
+    """Answers what it was told, and nothing else (NXDOMAIN)."""
+
+    def __init__(self):
+        self.records = {}  # (name, type) -> list of data
+        outer = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                data, sock = self.request
+                sock.sendto(outer.answer(data), self.client_address)
+
+        self.server = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @staticmethod
+    def name(text):
+        return b"".join(bytes([len(part)]) + part.encode() for part in text.split(".") if part) + b"\0"
+
+    def address(self, name, host):
+        self.records[(name, 1)] = [socket.inet_aton(host)]
+
+    def service(self, name, *targets):
+        self.records[(name, 33)] = [struct.pack("!HHH", priority, 0, port) + self.name(target)
+                                    for priority, port, target in targets]
+
+    def answer(self, query):
+        at = 12
+        labels = []
+        while query[at]:
+            labels.append(query[at + 1:at + 1 + query[at]].decode().lower())
+            at += 1 + query[at]
+        kind = struct.unpack("!H", query[at + 1:at + 3])[0]
+        question = query[12:at + 5]
+        name = ".".join(labels)
+        found = self.records.get((name, kind), [])
+        known = any(one == name or one.endswith("." + name) for one, _ in self.records)
+        flags = 0x8580 | (0 if known else 3)
+        text = query[:2] + struct.pack("!HHHHH", flags, 1, len(found), 0, 0) + question
+        for data in found:
+            text += b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 1, len(data)) + data
+        return text
+
+
+class Server:
+    """A server of one domain; `host` is the loopback address that it serves at."""
+
+    def __init__(self, folder, domain, host, authority, names, trusted=True):
+        self.domain, self.host, self.authority, self.names = domain, host, authority, names
+        self.folder = os.path.join(folder, domain)
+        os.makedirs(os.path.join(self.folder, "data"))
+        self.chain, self.key, self.both = authority.certify(domain, trusted)
+        self.port, self.s2s_port = free_ports(2, host)
+        self.log = os.path.join(self.folder, "log")
+        self.process = None
+        target = "xmpp." + domain
+        names.address(target, host)
+        for one in (domain, "conference." + domain):
+            names.address(one, host)
+            names.service("_xmpp-server._tcp." + one, (10, self.s2s_port, target))
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w") as out:
+            out.write(text)
+        return path
+
+    def spawn(self, command, environment=None):
+        with open(self.log, "ab") as out:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                            env={**os.environ, **(environment or {})}, cwd=self.folder)
+        for port in (self.port, self.s2s_port):
+            support.poll(f"{self.domain} listens on {port}", lambda port=port: self.listens(port), 60)
+
+    def listens(self, port):
+        assert self.process.poll() is None, f"{self.domain} has ended: {self.tail()}"
+        try:
+            socket.create_connection((self.host, port), 1).close()
+            return True
+        except OSError:
+            return False
+
+    def tail(self):
+        with open(self.log, errors="replace") as text:
+            return text.read()[-4000:]
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def login(self, user, resource="test"):
+        conn = xmpplite.login(self.host, self.port, self.domain, user, PASSWORD, resource=resource, timeout=20)
+        conn.presence()
+        return conn
+
+    def add(self, user):
+        xmpplite.register(self.host, self.port, self.domain, user, PASSWORD, timeout=20)
+
+
+class Epode(Server):
+    def start(self):
+        build = os.environ.get("EPODE_BUILD", os.path.join(HERE, "../../build"))
+        self.control = [os.path.join(build, "bin/epodectl"), "--socket",
+                        os.path.join(self.folder, "data/control.sock")]
+        config = self.write("epode.toml", f"""
+[host."{self.domain}"]
+tls.certificate = "{self.both}"
+[listen]
+addresses = ["{self.host}"]
+starttls_port = {self.port}
+tls_port = 0
+[http]
+plain_port = 0
+tls_port = 0
+[log]
+level = "debug"
+[registration]
+enabled = true
+per_address_max = 0
+password_length_min = 1
+[s2s]
+enabled = true
+addresses = ["{self.host}"]
+port = {self.s2s_port}
+tls_port = 0
+authorities = "{self.authority.certificate}"
+resolvers = ["127.0.0.1@{self.names.port}"]
+retry_most = "5s"
+""")
+        self.spawn([os.path.join(build, "bin/epoded"), "--config", config, "--data",
+                    os.path.join(self.folder, "data")])
+        support.poll("commands", lambda: self.command("status").returncode == 0)
+
+    def command(self, *words):
+        return subprocess.run([*self.control, *words], capture_output=True, text=True, timeout=60, check=False)
+
+
+class Prosody(Server):
+    def start(self):
+        support.need("prosody")
+        config = self.write("prosody.cfg.lua", f"""
+run_as_root = true
+data_path = "{self.folder}/data"
+pidfile = "{self.folder}/prosody.pid"
+interfaces = {{ "{self.host}" }}
+c2s_ports = {{ {self.port} }}
+s2s_ports = {{ {self.s2s_port} }}
+http_ports = {{ }}
+https_ports = {{ }}
+modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "register_ibr", "dialback", "smacks", "offline" }}
+allow_registration = true
+authentication = "internal_plain"
+s2s_require_encryption = true
+s2s_secure_auth = false
+unbound = {{ resolvconf = false, hoststxt = false, forward = "127.0.0.1@{self.names.port}",
+             options = {{ ["do-not-query-localhost:"] = "no" }} }}
+log = {{ debug = "{self.folder}/log" }}
+ssl = {{ key = "{self.key}", certificate = "{self.chain}", cafile = "{self.authority.certificate}" }}
+VirtualHost "{self.domain}"
+Component "conference.{self.domain}" "muc"
+    restrict_room_creation = false
+""")
+        self.spawn(["prosody", "-F", "--config", config])
+
+
+class Ejabberd(Server):
+    def start(self):
+        if shutil.which("ejabberdctl", path=os.environ["PATH"] + ":/usr/sbin") is None:
+            support.skip("ejabberd is not installed")
+        files = subprocess.run(["dpkg", "-L", "ejabberd"], capture_output=True, text=True, check=False).stdout.split()
+        library = next(os.path.dirname(one) for one in files if os.path.basename(one).startswith("ejabberd-23"))
+        config = self.write("ejabberd.yml", f"""
+loglevel: debug
+hosts: [ "{self.domain}" ]
+certfiles: [ "{self.both}" ]
+ca_file: "{self.authority.certificate}"
+s2s_use_starttls: required
+listen:
+  - port: {self.port}
+    ip: "{self.host}"
+    module: ejabberd_c2s
+    starttls: true
+  - port: {self.s2s_port}
+    ip: "{self.host}"
+    module: ejabberd_s2s_in
+auth_method: internal
+registration_timeout: infinity
+access_rules:
+  local: {{ allow: all }}
+  register: {{ allow: all }}
+modules:
+  mod_disco: {{}}
+  mod_muc:
+    host: "conference.{self.domain}"
+    access_create: all
+  mod_offline: {{}}
+  mod_ping: {{}}
+  mod_register: {{ ip_access: all }}
+  mod_roster: {{}}
+  mod_s2s_dialback: {{}}
+""")
+        inetrc = self.write("inetrc", '{lookup,[dns,file]}.\n{nameserver,{127,0,0,1},%d}.\n{cache_size,0}.\n'
+                            % self.names.port)
+        self.spawn(["erl", "-kernel", "inetrc", f'"{inetrc}"', "-mnesia", "dir", f'"{self.folder}/data"',
+                    "-s", "ejabberd", "-noinput"],
+                   {"EJABBERD_CONFIG_PATH": config, "EJABBERD_LOG_PATH": os.path.join(self.folder, "log"),
+                    "ERL_LIBS": os.path.dirname(library), "HOME": self.folder})

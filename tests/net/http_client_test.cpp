@@ -1,0 +1,125 @@
+#include "net/http_client.h"
+
+#include "tests/support/answering_server.h"
+
+using namespace epode;
+using namespace epode::test;
+
+namespace {
+
+HttpAnswer call(HttpCall what) {
+    what.patience = std::chrono::seconds{2};
+    LoopThread there;
+    HttpClient client{1};
+    std::optional<HttpAnswer> got;
+    there.run([&] {
+        start(client.send(std::move(what)), [&](std::optional<HttpAnswer> answer,
+                                                std::exception_ptr) { got = std::move(answer); });
+    });
+    REQUIRE(there.eventually([&] { return got.has_value(); }));
+    return *got;
+}
+
+}  // namespace
+
+TEST_CASE("a call has method, path and body, and gets what is said") {
+    AnsweringServer web;
+    web.answerStatus(200, "{\"good\":\"night\"}");
+    const auto answer = call({.method = "POST", .url = web.url("/a/b?c=d"), .body = "{}"});
+    CHECK(answer.status == 200);
+    CHECK(answer.body == "{\"good\":\"night\"}");
+    CHECK(answer.problem == "");
+    const auto requests = web.taken();
+    REQUIRE(requests.size() == 1);
+    CHECK(requests.front().starts_with("POST /a/b?c=d HTTP/1.1\r\n"));
+    CHECK(requests.front().find("Content-Type: application/json\r\n") != std::string::npos);
+    CHECK(requests.front().ends_with("\r\n\r\n{}"));
+}
+
+TEST_CASE("other answers than success are answers") {
+    AnsweringServer web;
+    const auto status = GENERATE(302, 404, 410, 500);
+    web.answerStatus(status);
+    CHECK(call({.url = web.url()}).status == status);
+    CHECK(web.taken().size() == 1);  // nobody follows a redirection
+}
+
+TEST_CASE("what is no answer is told as a problem") {
+    AnsweringServer web;
+    HttpCall wanted{.url = web.url(), .answerBytesMax = 100};
+    SECTION("too much") {
+        web.answerStatus(200, std::string(101, 'x'));
+        CHECK(call(wanted).problem == "the answer is too large");
+    }
+    SECTION("something else than HTTP") {
+        web.answer("220 mail.example ESMTP\r\n\r\n");
+        CHECK(call(wanted).status == 0);
+    }
+    SECTION("nobody there") {
+        wanted.url = "http://127.0.0.1:1/";
+        const auto answer = call(wanted);
+        CHECK(answer.status == 0);
+        CHECK(answer.problem != "");
+    }
+    SECTION("silence") {
+        web.answer("");
+        wanted.url = web.url("/silent");
+        CHECK(call(wanted).status == 0);
+    }
+}
+
+TEST_CASE("a certificate that nobody knows is refused") {
+    TemporaryFolder folder;
+    TlsStore store{{folder.certificate("localhost", {"localhost"}, {"localhost"})}};
+    AnsweringServer web{{.address = {}, .directTls = &store.context({}), .limit = nullptr}};
+    const auto answer = call({.url = "https://localhost:" + std::to_string(web.port()) + "/"});
+    CHECK(answer.status == 0);
+    CHECK(answer.problem != "");
+    CHECK(web.taken().empty());
+}
+
+TEST_CASE("calls go to the web by TLS alone") {
+    struct Row {
+        std::string url;
+        bool isGood;
+    };
+    const auto row = GENERATE(values<Row>({
+        {"https://notify.example/hook", true},
+        {"https://notify.example:8443", true},
+        {"http://127.0.0.1:8080/hook", true},
+        {"http://[::1]:8080/hook", true},
+        {"http://localhost/hook", true},
+        {"http://notify.example/hook", false},
+        {"http://127.0.0.1.notify.example/", false},
+        {"ftp://notify.example/hook", false},
+        {"notify.example/hook", false},
+        {"https://", false},
+        {"https://notify.example:port/", false},
+        {"", false},
+    }));
+    INFO(row.url);
+    CHECK(HttpClient::whyNot(row.url).empty() == row.isGood);
+    if (!row.isGood) CHECK(call({.url = row.url}).problem == HttpClient::whyNot(row.url));
+}
+
+TEST_CASE("calls run beside the loop, and end with their client") {
+    AnsweringServer web;
+    LoopThread there;
+    auto client = std::make_unique<HttpClient>(1);
+    std::atomic<int> status{-1};
+    const auto send = [&] {
+        there.run([&] {
+            start(client->send({.url = web.url(), .patience = patience}),
+                  [&](std::optional<HttpAnswer> answer, std::exception_ptr) {
+                      status = answer ? answer->status : 1;
+                  });
+        });
+    };
+    send();
+    CHECK(there.eventually([&] { return status == 204; }));
+    web.answer("");
+    send();
+    CHECK(there.eventually([&] { return web.waiting() == 2; }));
+    client.reset();
+    CHECK(there.eventually([&] { return status == 0; }));
+}

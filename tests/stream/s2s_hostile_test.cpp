@@ -1,0 +1,424 @@
+// Strangers that connect as servers, and servers that answer what nobody has asked: nobody speaks
+// for a domain that he hasn't shown to be his own.
+#include "stream/dialback.h"
+#include "tests/stream/s2s_world.h"
+
+#include "core/base64.h"
+
+using namespace epode;
+
+namespace {
+
+const std::string domain = "capulet.example";
+
+std::string header(std::string_view from, std::string_view to = domain) {
+    std::string text =
+        "<?xml version='1.0'?><stream:stream xmlns='jabber:server' "
+        "xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' "
+        "version='1.0' to='" +
+        std::string{to} + "'";
+    if (!from.empty()) text += " from='" + std::string{from} + "'";
+    return text + ">";
+}
+
+SimLinkSettings showing(const std::vector<std::string>& names, bool isTrusted = true) {
+    SimLinkSettings settings{.clientAddress = "203.0.113.66"};
+    settings.clientCertificate = certificateFor(names);
+    settings.isClientVerified = isTrusted;
+    return settings;
+}
+
+struct Stage {
+    explicit Stage(std::string_view s2s = {}) {
+        world.s2s = s2s;
+        server = &world.add({domain});
+    }
+    // Another server's connection, as far as its stream under TLS.
+    TestClient& secured(std::string_view from, const SimLinkSettings& settings) {
+        auto& peer = server->connectServer(settings);
+        peer.send(header(from));
+        peer.forget().send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+        server->clientExecutor().post(
+            [&peer] { static_cast<SimTransport&>(peer.transport()).startTls(domain); });
+        world.run();
+        peer.forget().send(header(from));
+        return peer;
+    }
+    // And authenticated by its certificate.
+    TestClient& authenticated(const std::string& from = "montague.example") {
+        auto& peer = secured(from, showing({from}));
+        peer.forget().send(auth(from));
+        CHECK(has(peer.next(), "<success"));
+        peer.send(header(from)).forget();
+        return peer;
+    }
+    static std::string auth(std::string_view identity) {
+        return "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>" +
+               (identity.empty() ? std::string{"="} : encodeBase64(identity)) + "</auth>";
+    }
+    World world;
+    TestServer* server;
+};
+
+std::string message(std::string_view from, std::string_view to) {
+    std::string text = "<message id='m' type='chat'";
+    if (!from.empty()) text += " from='" + std::string{from} + "'";
+    if (!to.empty()) text += " to='" + std::string{to} + "'";
+    return text + "><body>Hark</body></message>";
+}
+
+std::string key(std::string_view from, std::string_view to, std::string_view text = "cafe") {
+    return "<db:result from='" + std::string{from} + "' to='" + std::string{to} + "'>" +
+           std::string{text} + "</db:result>";
+}
+
+// A program that answers as a server would, and says what it likes.
+class Impostor final : public TransportUser {
+public:
+    Impostor(std::unique_ptr<Transport> transport, std::string domain)
+        : domain_{std::move(domain)}, transport_{std::move(transport)}, xml_{pool_, {}} {
+        transport_->setUser(*this);
+    }
+    void send(const std::string& xml) { transport_->send(xml); }
+    std::vector<std::string> heard;
+    // What it does after its features under TLS.
+    std::function<void(Impostor&)> act;
+    bool offersTls = true;
+
+private:
+    std::string opening() const {
+        std::string text = header(domain_, domain);
+        text.insert(text.size() - 1, " id='impostor'");
+        return text;
+    }
+    void onData(std::string_view bytes) override {
+        while (!bytes.empty()) {
+            switch (xml_.next(bytes)) {
+                case XmlStream::Event::Header:
+                    send(opening() + "<stream:features>" +
+                         (transport_->tls() || !offersTls
+                              ? "<dialback xmlns='urn:xmpp:features:dialback'/>"
+                              : "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>") +
+                         "</stream:features>");
+                    if (transport_->tls() && act) act(*this);
+                    break;
+                case XmlStream::Event::Element: {
+                    const Document element = xml_.takeElement();
+                    heard.push_back(toXml(*element, ns::client));
+                    if (element->is("starttls", ns::tls)) {
+                        send("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+                        static const TlsServerContext context;
+                        xml_.restart();
+                        transport_->startTls(context);
+                        return;
+                    }
+                    break;
+                }
+                default:
+                    return;
+            }
+        }
+    }
+    void onClosed(std::string_view) override {}
+
+    std::string domain_;
+    std::unique_ptr<Transport> transport_;
+    XmlParserPool pool_;
+    XmlStream xml_;
+};
+
+}  // namespace
+
+TEST_CASE("s2s: SASL EXTERNAL is offered to whom a trusted certificate names, and to nobody else") {
+    Stage stage;
+    const auto offers = [&](std::string_view from, const SimLinkSettings& settings) {
+        return has(stage.secured(from, settings).next(), "EXTERNAL");
+    };
+    CHECK(offers("montague.example", showing({"montague.example"})));
+    CHECK(offers("rooms.montague.example", showing({"*.montague.example"})));
+    CHECK(offers("montague.example", showing({"other.example", "montague.example"})));
+    CHECK_FALSE(offers("montague.example", showing({"paris.example"})));
+    CHECK_FALSE(offers("montague.example", showing({"*.montague.example"})));
+    CHECK_FALSE(offers("a.b.montague.example", showing({"*.montague.example"})));
+    CHECK_FALSE(offers("montague.example", showing({"montague.example"}, false)));
+    CHECK_FALSE(offers("montague.example", {}));
+    CHECK_FALSE(offers("", showing({"montague.example"})));
+}
+
+TEST_CASE("s2s: who asks for EXTERNAL all the same is refused") {
+    Stage stage;
+    auto& wrongName = stage.secured("montague.example", showing({"paris.example"}));
+    wrongName.forget().send(Stage::auth("montague.example"));
+    const auto refused = wrongName.next();
+    CHECK(has(refused, "<not-authorized"));
+    CHECK(has(refused, "paris.example"));
+    auto& untrusted = stage.secured("montague.example", showing({"montague.example"}, false));
+    untrusted.forget().send(Stage::auth(""));
+    CHECK(has(untrusted.next(), "<not-authorized"));
+    auto& other = stage.secured("montague.example", showing({"montague.example"}));
+    other.forget().send(Stage::auth("paris.example"));
+    CHECK(has(other.next(), "<invalid-authzid"));
+    other.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGEAYg==</auth>");
+    CHECK(has(other.next(), "<invalid-mechanism"));
+    other.send(Stage::auth("paris.example"));
+    CHECK(other.streamError() == "policy-violation");
+}
+
+TEST_CASE("s2s: stanzas of others over an authenticated connection end it") {
+    Stage stage;
+    stage.server->addAccount("juliet@capulet.example");
+    auto& juliet = stage.server->login("juliet@capulet.example/balcony");
+    struct Row {
+        std::string from, to, error;
+    };
+    const Row row =
+        GENERATE(Row{"romeo@paris.example", "juliet@capulet.example", "invalid-from"},
+                 Row{"romeo@rooms.montague.example", "juliet@capulet.example", "invalid-from"},
+                 Row{"nurse@capulet.example", "juliet@capulet.example", "invalid-from"},
+                 Row{"", "juliet@capulet.example", "invalid-from"},
+                 Row{"@@", "juliet@capulet.example", "invalid-from"},
+                 Row{"romeo@montague.example", "", "improper-addressing"},
+                 Row{"romeo@montague.example", "somebody@paris.example", "host-unknown"},
+                 Row{"romeo@montague.example", "room@conference.capulet.example", "host-unknown"});
+    INFO(row.from << " to " << row.to);
+    auto& peer = stage.authenticated();
+    peer.send(message(row.from, row.to));
+    CHECK(peer.streamError() == row.error);
+    CHECK(juliet.next().empty());
+}
+
+TEST_CASE("s2s: stanzas of the authenticated pair arrive") {
+    Stage stage;
+    auto& juliet = stage.server->login("juliet@capulet.example/balcony");
+    auto& peer = stage.authenticated();
+    peer.send(message("romeo@montague.example/orchard", "juliet@capulet.example"));
+    CHECK(has(juliet.next(), "Hark"));
+    CHECK(peer.streamError().empty());
+}
+
+TEST_CASE("s2s: nothing is said before it is shown who says it") {
+    Stage stage;
+    auto& clear = stage.server->connectServer();
+    clear.send(header("montague.example"))
+        .send(message("romeo@montague.example", "juliet@capulet.example"));
+    CHECK(clear.streamError() == "not-authorized");
+    auto& secured = stage.secured("montague.example", showing({"montague.example"}));
+    secured.send(message("romeo@montague.example", "juliet@capulet.example"));
+    CHECK(secured.streamError() == "not-authorized");
+    auto& managed = stage.secured("montague.example", showing({"montague.example"}));
+    managed.forget().send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+    CHECK(has(managed.next(), "<failed"));
+}
+
+TEST_CASE("s2s: a dialback in the clear is refused") {
+    Stage stage;
+    auto& peer = stage.server->connectServer();
+    peer.send(header("montague.example")).forget();
+    peer.send(key("montague.example", domain));
+    const auto answer = peer.next();
+    CHECK(has(answer, "type='error'"));
+    CHECK(has(answer, "policy-violation"));
+    CHECK(stage.world.dialled.empty());
+}
+
+TEST_CASE("s2s: a forged key is found out by the server of the domain") {
+    Stage stage;
+    auto& montague = stage.world.add({"montague.example"});
+    (void)montague;
+    auto& peer = stage.secured("montague.example", showing({"mantua.example"}, false));
+    peer.forget().send(key("montague.example", domain, "0123456789abcdef"));
+    stage.world.advance(3s);
+    CHECK(has(peer.next(), "type='invalid'"));
+    peer.send(message("romeo@montague.example", "juliet@capulet.example"));
+    CHECK(peer.streamError() == "not-authorized");
+}
+
+TEST_CASE("s2s: a key for one stream is no key for another one") {
+    // What montague.example has made for a connection of its own, somebody has seen on its way.
+    Stage stage;
+    stage.world.add({"montague.example"});
+    auto& peer = stage.secured("montague.example", showing({"mantua.example"}, false));
+    const std::string secret = "not so secret of montague.example";
+    // Made right, but for another stream than this one.
+    peer.forget().send(
+        key("montague.example", domain, dialbackKey(secret, domain, "montague.example", "other")));
+    stage.world.advance(3s);
+    CHECK(has(peer.next(), "type='invalid'"));
+}
+
+TEST_CASE("s2s: a domain that can't be reached is not believed") {
+    Stage stage;
+    auto& peer = stage.secured("nowhere.example", showing({"mantua.example"}, false));
+    peer.forget().send(key("nowhere.example", domain));
+    stage.world.advance(3s);
+    const auto answer = peer.next();
+    CHECK(has(answer, "type='error'"));
+    CHECK(has(answer, "remote-server-not-found"));
+    stage.world.say("silent.example", DnsType::A, {writeAddress(*IpAddress::parse("192.0.2.99"))});
+    stage.world.silent.insert("192.0.2.99");
+    peer.send(key("silent.example", domain));
+    stage.world.advance(20s);
+    CHECK(has(peer.next(), "remote-connection-failed"));
+}
+
+TEST_CASE("s2s: nobody speaks for a domain of this server's own") {
+    Stage stage;
+    auto& peer = stage.secured("capulet.example", showing({"mantua.example"}, false));
+    peer.forget().send(key("capulet.example", domain));
+    CHECK(has(peer.next(), "policy-violation"));
+}
+
+TEST_CASE("s2s: answers that nobody has asked for are not believed") {
+    Stage stage;
+    auto& result = stage.secured("montague.example", showing({"mantua.example"}, false));
+    result.send("<db:result from='montague.example' to='capulet.example' type='valid'/>");
+    CHECK(result.streamError() == "policy-violation");
+    auto& verify = stage.secured("montague.example", showing({"mantua.example"}, false));
+    verify.send("<db:verify from='montague.example' to='capulet.example' id='1' type='valid'/>");
+    CHECK(verify.streamError() == "policy-violation");
+}
+
+TEST_CASE("s2s: another server can't confirm a key of somebody else's domain") {
+    Stage stage;
+    // montague.example is there and silent; mantua.example is the attacker's own.
+    stage.world.say("montague.example", DnsType::A, {writeAddress(*IpAddress::parse("192.0.2.7"))});
+    stage.world.silent.insert("192.0.2.7");
+    stage.world.say("mantua.example", DnsType::A, {writeAddress(*IpAddress::parse("192.0.2.66"))});
+    std::vector<std::unique_ptr<Impostor>> impostors;
+    auto& peer = stage.secured("montague.example", showing({"nobody.example"}, false));
+    const std::string id = peer.header().id;
+    stage.world.listeners["192.0.2.66"] = [&](std::unique_ptr<Transport> transport) {
+        impostors.push_back(std::make_unique<Impostor>(std::move(transport), "mantua.example"));
+        impostors.back()->act = [&id](Impostor& impostor) {
+            impostor.send(
+                "<db:verify from='montague.example' to='capulet.example' id='" + id +
+                "' type='valid'/><db:verify from='mantua.example' to='capulet.example' id='" + id +
+                "' type='valid'/><db:result from='montague.example' "
+                "to='capulet.example' type='valid'/>");
+        };
+    };
+    peer.forget().send(key("montague.example", domain));
+    auto& own = stage.secured("mantua.example", showing({"nobody.example"}, false));
+    own.forget().send(key("mantua.example", domain));
+    stage.world.advance(5s);
+    REQUIRE(!impostors.empty());
+    CHECK(isNot(peer.next(), "type='valid'"));
+    peer.send(message("romeo@montague.example", "juliet@capulet.example"));
+    CHECK(peer.streamError() == "not-authorized");
+}
+
+TEST_CASE("s2s: stanzas and answers on our own connection are not believed") {
+    Stage stage;
+    auto& juliet = stage.server->login("juliet@capulet.example/balcony");
+    stage.world.say("mantua.example", DnsType::A, {writeAddress(*IpAddress::parse("192.0.2.66"))});
+    std::vector<std::unique_ptr<Impostor>> impostors;
+    stage.world.listeners["192.0.2.66"] = [&](std::unique_ptr<Transport> transport) {
+        impostors.push_back(std::make_unique<Impostor>(std::move(transport), "mantua.example"));
+        impostors.back()->act = [](Impostor& impostor) {
+            impostor.send(
+                "<message from='a@mantua.example' "
+                "to='juliet@capulet.example'><body>x</body></message>");
+        };
+    };
+    juliet.send("<message to='a@mantua.example' type='chat'><body>Hark</body></message>");
+    stage.world.advance(5s);
+    REQUIRE(!impostors.empty());
+    CHECK(juliet.next().empty());
+    // It has never said that it believes us, so it hasn't got the message either.
+    for (const auto& xml : impostors.front()->heard) CHECK(isNot(xml, "Hark"));
+}
+
+TEST_CASE("s2s: a server that offers no TLS gets nothing") {
+    Stage stage;
+    auto& juliet = stage.server->login("juliet@capulet.example/balcony");
+    stage.world.say("mantua.example", DnsType::A, {writeAddress(*IpAddress::parse("192.0.2.66"))});
+    std::vector<std::unique_ptr<Impostor>> impostors;
+    stage.world.listeners["192.0.2.66"] = [&](std::unique_ptr<Transport> transport) {
+        impostors.push_back(std::make_unique<Impostor>(std::move(transport), "mantua.example"));
+        impostors.back()->offersTls = false;
+    };
+    juliet.send("<iq type='get' id='q' to='mantua.example'><ping xmlns='urn:xmpp:ping'/></iq>");
+    stage.world.advance(5s);
+    REQUIRE(!impostors.empty());
+    CHECK(impostors.front()->heard.empty());
+    const auto error = juliet.next();
+    CHECK(has(error, "remote-server-timeout"));
+    CHECK(has(error, "offers no TLS"));
+}
+
+TEST_CASE("s2s: strangers have a limit of connections, of time and of bytes") {
+    Stage stage{"unauthenticated_per_address_max = 3\nnegotiation_timeout = '10s'"};
+    const SimLinkSettings from{.clientAddress = "203.0.113.9"};
+    std::vector<TestClient*> peers;
+    for (int i = 0; i < 3; ++i) peers.push_back(&stage.server->connectServer(from));
+    auto& fourth = stage.server->connectServer(from);
+    CHECK(fourth.isClosed());
+    auto& elsewhere = stage.server->connectServer({.clientAddress = "203.0.113.10"});
+    CHECK_FALSE(elsewhere.isClosed());
+    elsewhere.send(header("montague.example") + "<db:result from='" + std::string(20000, 'a') +
+                   "'");
+    CHECK(elsewhere.streamError() == "policy-violation");
+    stage.world.advance(11s);
+    for (auto* peer : peers) CHECK(peer->streamError() == "connection-timeout");
+    stage.world.advance(11s);
+    CHECK_FALSE(stage.server->connectServer(from).isClosed());
+}
+
+TEST_CASE("s2s: headers that a server doesn't send are refused") {
+    Stage stage;
+    const auto error = [&](const std::string& text) {
+        auto& peer = stage.server->connectServer();
+        peer.send(text);
+        return peer.streamError();
+    };
+    CHECK(error(header("montague.example", "paris.example")) == "host-unknown");
+    CHECK(error(header("montague.example", "")) == "improper-addressing");
+    CHECK(error(header("romeo@montague.example")) == "invalid-from");
+    CHECK(error(header("montague.example", "@")) == "host-unknown");
+    CHECK(
+        error(
+            "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "
+            "version='1.0' to='capulet.example'>") == "invalid-namespace");
+    CHECK(
+        error(
+            "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "
+            "to='capulet.example'>") == "unsupported-version");
+}
+
+TEST_CASE("s2s: a DNS that lies, fails or never answers costs its own domain alone") {
+    Stage stage;
+    auto& juliet = stage.server->login("juliet@capulet.example/balcony");
+    const auto asked = [&](const std::string& remote) {
+        juliet.send("<iq type='get' id='" + remote + "' to='" + remote +
+                    "'><ping xmlns='urn:xmpp:ping'/></iq>");
+        stage.world.advance(30s);
+        return juliet.next();
+    };
+    const auto srv = [&](const std::string& name, std::vector<std::string> records) {
+        stage.world.say("_xmpp-server._tcp." + name, DnsType::Srv, std::move(records));
+    };
+    srv("none.example", {writeSrv({.target = ""})});
+    CHECK(has(asked("none.example"), "there is no server for none.example"));
+    srv("bad.example", {"", "x", std::string(7, '\xff'), std::string("\0\1\0\1\0\1\3a<b\0", 11)});
+    CHECK(has(asked("bad.example"), "remote-server-not-found"));
+    srv("loop.example", {writeSrv({.port = 5269, .target = "loop.example"})});
+    CHECK(has(asked("loop.example"), "no address"));
+    stage.world.say("_xmpp-server._tcp.fail.example", DnsType::Srv, DnsAnswer::Outcome::Failed,
+                    "the name servers fail (SERVFAIL)");
+    stage.world.say("_xmpps-server._tcp.fail.example", DnsType::Srv, DnsAnswer::Outcome::Failed,
+                    "the name servers fail (SERVFAIL)");
+    const auto failed = asked("fail.example");
+    CHECK(has(failed, "remote-server-timeout"));
+    CHECK(has(failed, "SERVFAIL"));
+    // Hundreds of targets, of which none is there: few are tried.
+    std::vector<std::string> many;
+    for (int i = 0; i < 300; ++i) {
+        const std::string host = "h" + std::to_string(i) + ".many.example";
+        many.push_back(writeSrv({.port = std::uint16_t(1 + i), .target = host}));
+        stage.world.say(host, DnsType::A, {writeAddress(*IpAddress::parse("192.0.2.77"))});
+    }
+    srv("many.example", many);
+    stage.world.dialled.clear();
+    CHECK(has(asked("many.example"), "can't be reached"));
+    CHECK(stage.world.dialled.size() <= 8);
+}

@@ -1,0 +1,63 @@
+// A web server of the fewest lines: it keeps each request, and answers all alike.
+#pragma once
+
+#include "tests/net/net_support.h"
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace epode::test {
+
+class AnsweringServer {
+public:
+    explicit AnsweringServer(Listener::Settings settings = {}) : server_{std::move(settings)} {
+        server_.run([this] {
+            server_.whenAccepted = [this](RecordingUser& user) {
+                user.whenData = [this, &user](std::string_view) { take(user); };
+            };
+        });
+    }
+
+    // "" lets the client wait.
+    void answer(std::string bytes) {
+        const std::lock_guard lock{mutex_};
+        answer_ = std::move(bytes);
+    }
+    void answerStatus(int status, const std::string& body = {}) {
+        answer("HTTP/1.1 " + std::to_string(status) + " Said\r\nContent-Length: " +
+               std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body);
+    }
+    std::string url(const std::string& path = "/hook") const {
+        return "http://127.0.0.1:" + std::to_string(server_.port()) + path;
+    }
+    std::uint16_t port() const { return server_.port(); }
+    std::size_t waiting() {
+        const std::lock_guard lock{mutex_};
+        return requests_.size();
+    }
+    // What came, whole requests; forgotten with this.
+    std::vector<std::string> taken() {
+        const std::lock_guard lock{mutex_};
+        return std::exchange(requests_, {});
+    }
+
+private:
+    void take(RecordingUser& user) {
+        const auto head = user.data.find("\r\n\r\n");
+        if (head == std::string::npos) return;
+        const auto field = user.data.find("Content-Length: ");
+        const auto length = field < head ? std::stoul(user.data.substr(field + 16)) : 0;
+        if (user.data.size() < head + 4 + length) return;
+        const std::lock_guard lock{mutex_};
+        requests_.push_back(std::exchange(user.data, {}));
+        if (!answer_.empty()) user.transport->send(answer_);
+    }
+
+    std::mutex mutex_;
+    std::string answer_ = "HTTP/1.1 204 None\r\nContent-Length: 0\r\n\r\n";
+    std::vector<std::string> requests_;
+    Server server_;
+};
+
+}  // namespace epode::test
