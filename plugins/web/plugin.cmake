@@ -28,7 +28,7 @@ endif()
 
 set(web_source ${CMAKE_CURRENT_LIST_DIR}/client)
 set(web_npm ${CMAKE_BINARY_DIR}/web-npm)
-set(web_package ${web_npm}/node_modules/converse.js)
+set(web_modules ${web_npm}/node_modules)
 set(web_folder ${CMAKE_BINARY_DIR}/web)
 if(EPODE_WEB_OMEMO)
   set(web_flags "")
@@ -48,7 +48,7 @@ add_custom_command(OUTPUT ${web_npm}/fetched
   COMMENT "Fetching the web client by npm (-DEPODE_WEB=OFF builds without it)")
 file(GLOB_RECURSE web_files CONFIGURE_DEPENDS ${web_source}/files/*)
 add_custom_command(OUTPUT ${web_folder}/version
-  COMMAND ${EPODE_NODE} ${web_source}/assemble.mjs ${web_package} ${web_folder} ${web_flags}
+  COMMAND ${EPODE_NODE} ${web_source}/assemble.mjs ${web_modules} ${web_folder} ${web_flags}
   DEPENDS ${web_npm}/fetched ${web_npm}/flags ${web_source}/assemble.mjs ${web_source}/index.html ${web_files}
   VERBATIM COMMENT "Putting the web page together")
 add_custom_target(web_client ALL DEPENDS ${web_folder}/version)

@@ -67,6 +67,8 @@ public:
         manifest_ = manifestText(client_, facts);
         policy_ = pagePolicy(facts);
         context.route(get("/manifest.webmanifest"), this, &Web::showManifest);
+        // For whom an invitation is, the page finds out (XEP-0445).
+        context.route(get("/invite/*"), this, &Web::showPage);
         context.route(get("/favicon.ico"), this, &Web::showIcon);
         context.route(get("/client/*"), this, &Web::showFile);
     }

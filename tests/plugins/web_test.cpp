@@ -64,6 +64,7 @@ TEST_CASE("the page is of the host by whose name it is asked") {
     // Its library isn't among the files.
     CHECK(!has(page, "data-omemo"));
     CHECK(has(page, ">a@b"));
+    CHECK(bodyOf(client.get("/invite/abcdefgh")) == bodyOf(page));
     const auto other = client.get("/", {}, "montague.example");
     CHECK(has(other, " data-domain=\"montague.example\""));
     CHECK(has(other, " data-rooms=\"\""));

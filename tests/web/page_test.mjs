@@ -1,5 +1,6 @@
 // The page in Debian's Chromium, as people use it: page_test.mjs CASE, run through tests/interop/server.py.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -62,6 +63,26 @@ async function wrongPassword() {
     await stranger.page.click('#converse-login button[type=submit]');
     await stranger.page.locator('#converse-login .alert-danger').waitFor();
     assert.equal(await stranger.page.locator('converse-user-profile').count(), 0);
+}
+
+// Who has the link makes an account, and has a contact from the start. It works once.
+async function invitation() {
+    const [program, ...rest] = process.env.EPODE_TEST_CONTROL.split(' ');
+    const made = execFileSync(program, [...rest, 'invite', 'create', '--contact', `romeo@${DOMAIN}`], { encoding: 'utf8' });
+    const token = /preauth=([A-Za-z0-9_-]+)/.exec(made)[1];
+    const nurse = await Person.at('nurse', SECURE, DESK, '/invite/' + token);
+    await nurse.page.locator('.epode-invitation img').waitFor();
+    const uri = await nurse.page.locator('.epode-invitation a').getAttribute('href');
+    assert.equal(uri, `xmpp:${DOMAIN}?register;preauth=${token}`);
+    await nurse.page.fill('#converse-register input[name=username]', 'nurse');
+    await nurse.page.fill('#converse-register input[name=password]', 'a-good-long-password');
+    await nurse.page.click('#converse-register input[type=submit]');
+    await nurse.isIn();
+    assert.equal(new URL(nurse.page.url()).pathname, '/');
+    await nurse.contact('romeo').locator('.open-chat').waitFor();
+    const late = await Person.at('late', SECURE, DESK, '/invite/' + token);
+    await late.page.locator('.alert-danger', { hasText: 'invitation' }).waitFor();
+    assert.equal(await late.page.locator('#converse-register input[name=username]').count(), 0);
 }
 
 // By http under a name the browser gives no cryptography: the page says so instead of waiting.
@@ -286,6 +307,6 @@ async function encryption() {
 }
 
 await runCase({
-    registration, taken_name: takenName, wrong_password: wrongPassword, insecure, loopback, first_visit: firstVisit,
+    registration, invitation, taken_name: takenName, wrong_password: wrongPassword, insecure, loopback, first_visit: firstVisit,
     contacts, chat, history, reactions, retraction, picture, rooms, moderation, phone, encryption,
 });

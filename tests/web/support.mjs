@@ -68,7 +68,7 @@ const everybody = [];
 
 // Somebody with a browser of his own, and what goes wrong in it.
 export class Person {
-    static async at(name, base = SECURE, options = DESK) {
+    static async at(name, base = SECURE, options = DESK, where = '/') {
         const person = new Person();
         person.name = name;
         person.base = base;
@@ -81,7 +81,7 @@ export class Person {
         await context.addInitScript(() => addEventListener('securitypolicyviolation', (event) =>
             window.epodeTestViolation(`${event.violatedDirective} ${event.blockedURI}`)));
         person.context = context;
-        await person.open();
+        await person.open(where);
         everybody.push(person);
         return person;
     }

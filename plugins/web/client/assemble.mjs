@@ -1,9 +1,9 @@
 // Puts together what the plugin serves: the parts of Converse.js that a browser asks for, as they
 // are, and our own files beside them, with compressed copies of what gets smaller by it.
 //
-//     node assemble.mjs CONVERSE OUT [--without-omemo]
+//     node assemble.mjs MODULES OUT [--without-omemo]
 //
-// CONVERSE is the npm package, unpacked. OUT is made anew:
+// MODULES is where npm has put the packages. OUT is made anew:
 //
 //     OUT/version       the name of the folder in addresses; changes with any byte of any file
 //     OUT/index.html    the page, in which the plugin fills in the host's part
@@ -15,11 +15,12 @@ import url from 'node:url';
 import zlib from 'node:zlib';
 
 const own = path.dirname(url.fileURLToPath(import.meta.url));
-const [converse, out, ...flags] = process.argv.slice(2);
-if (!converse || !out || flags.some((flag) => flag !== '--without-omemo')) {
-    console.error('usage: node assemble.mjs CONVERSE OUT [--without-omemo]');
+const [modules, out, ...flags] = process.argv.slice(2);
+if (!modules || !out || flags.some((flag) => flag !== '--without-omemo')) {
+    console.error('usage: node assemble.mjs MODULES OUT [--without-omemo]');
     process.exit(2);
 }
+const converse = path.join(modules, 'converse.js');
 const withOmemo = !flags.includes('--without-omemo');
 
 // Of the package: not the maps, the readable twins of what is minified, the project's own site, and
@@ -27,7 +28,7 @@ const withOmemo = !flags.includes('--without-omemo');
 const unneeded = /\.map$|^converse\.(js|css)$|^website|^manifest\.json$|^shared-connection-worker\.js$/;
 // GPL-3.0, see NOTICE.
 const omemo = /^(libomemo\.esm\.min\.js|curve25519_compiled\.wasm)$/;
-const compressible = /\.(js|css|json|svg|wasm|ttf|ico|txt|html)$/;
+const compressible = /\.(m?js|css|json|svg|wasm|ttf|ico|txt|html)$/;
 
 function* filesBelow(folder, prefix = '') {
     for (const entry of fs.readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -57,6 +58,9 @@ for (const name of filesBelow(dist))
         put('converse/' + name, fs.readFileSync(path.join(dist, name)));
 put('converse/LICENSE.txt', fs.readFileSync(path.join(converse, 'LICENSE')));
 if (withOmemo) put('converse/libomemo.LICENSE.txt', fs.readFileSync(path.join(own, 'licences/GPL-3.0.txt')));
+
+// With its licence at its head.
+put('qrcode/qrcode.mjs', fs.readFileSync(path.join(modules, 'qrcode-generator/dist/qrcode.mjs')));
 
 for (const name of filesBelow(path.join(own, 'files'))) put(name, fs.readFileSync(path.join(own, 'files', name)));
 

@@ -3,6 +3,7 @@ import converse from './converse/converse.min.js';
 import { brand } from './addons/brand.js';
 import { catchUp } from './addons/catchup.js';
 import { contacts } from './addons/contacts.js';
+import { acceptInvitation, invitationIn } from './addons/invitation.js';
 import { names } from './addons/names.js';
 import { receipts } from './addons/receipts.js';
 import { registration } from './addons/registration.js';
@@ -11,6 +12,7 @@ import { isUsable } from './addons/secure.js';
 
 const page = document.body.dataset;
 const files = new URL('.', import.meta.url).pathname;
+const invitation = invitationIn(location);
 
 converse.plugins.add('epode', {
     dependencies: ['converse-chat', 'converse-chatview', 'converse-register', 'converse-roster'],
@@ -18,18 +20,20 @@ converse.plugins.add('epode', {
         const { _converse } = this;
         for (const addon of [catchUp, contacts, names, receipts, status, registration])
             addon(_converse, converse.env, page);
+        if (invitation) acceptInvitation(_converse, converse.env, page, invitation);
     },
 });
 
 brand(page, files);
 
 if (isUsable(page)) {
+    if (invitation) history.replaceState(null, '', location.pathname + '#converse/register');
     const scheme = location.protocol === 'https:' ? 'wss://' : 'ws://';
     const origins = (page.files ?? '').split(' ').filter(Boolean);
     const own = [location.hostname, ...origins.map((origin) => new URL(origin).hostname)];
     const blacklist = page.omemo === undefined ? ['converse-omemo', 'converse-omemo-views'] : [];
     await converse.initialize({
-        allow_registration: page.registration !== undefined,
+        allow_registration: page.registration !== undefined || invitation !== null,
         allowed_audio_domains: page.foreignMedia === undefined ? own : null,
         allowed_image_domains: page.foreignMedia === undefined ? own : null,
         allowed_video_domains: page.foreignMedia === undefined ? own : null,
