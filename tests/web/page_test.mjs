@@ -40,7 +40,7 @@ async function registration() {
     await nurse.page.click('#converse-register input[type=submit]');
     await nurse.isIn();
     // A reload keeps her in, and doesn't bring the form back.
-    await nurse.page.reload();
+    await nurse.reload();
     await nurse.isIn();
     assert.equal(new URL(nurse.page.url()).hash, '');
     assert.equal(await nurse.page.locator('#converse-register').count(), 0);
@@ -101,7 +101,7 @@ async function insecure() {
 async function loopback() {
     const romeo = await Person.at('romeo', LOCAL);
     await romeo.logIn();
-    await romeo.page.reload();
+    await romeo.reload();
     await romeo.isIn();
 }
 
@@ -130,7 +130,7 @@ async function firstVisit() {
     assert.ok(bytes < 700000, `${bytes} bytes`);
     // Kept by the browser: the second time it asks for the page alone.
     bytes = 0;
-    await romeo.page.reload();
+    await romeo.reload();
     await romeo.isIn();
     assert.ok(bytes < 20000, `${bytes} bytes on the second visit`);
 }
@@ -141,7 +141,7 @@ async function contacts() {
     const [romeo, juliet] = await twoPeople();
     await romeo.becomeContactOf(juliet);
     // Over a reload, too, and when one of them goes afterwards.
-    await romeo.page.reload();
+    await romeo.reload();
     await romeo.isIn();
     await romeo.seesOnline('juliet');
     await juliet.saysOfHerself('At the balcony');
@@ -175,7 +175,7 @@ async function history() {
     for (const person of [romeo, juliet]) for (const line of lines) await person.reads(line);
     const before = await romeo.texts();
     assert.equal(before.length, lines.length);
-    await romeo.page.reload();
+    await romeo.reload();
     await romeo.reads(lines.at(-1));
     assert.deepEqual(await romeo.texts(), before);
     // Another device, which has nothing but what the server kept.
@@ -245,7 +245,7 @@ async function rooms() {
     await romeo.reads('Ay me!');
     await romeo.page.locator('converse-muc-sidebar, .occupants').locator('text=juliet').first().waitFor();
     // The next time he comes he is in it, and finds what was said.
-    await romeo.page.reload();
+    await romeo.reload();
     await romeo.reads('Ay me!');
     assert.deepEqual(await romeo.texts(), ['He jests at scars that never felt a wound.', 'Ay me!']);
 }
@@ -287,7 +287,7 @@ async function encryption() {
     // Whether a contact can decrypt is asked when a chat begins. Their keys take the two a moment.
     await until('keys of both', async () => {
         for (const person of [romeo, juliet]) {
-            await person.page.reload();
+            await person.reload();
             await person.isIn();
             await person.openChat(person === romeo ? 'juliet' : 'romeo');
         }

@@ -117,6 +117,34 @@ export class Person {
         await this.page.locator('converse-user-profile .username').waitFor();
     }
 
+    // The client writes down what a reload needs a moment after the login.
+    async reload() {
+        await until('keys are stored', () => this.page.evaluate(async () => {
+            const databases = await indexedDB.databases();
+            for (const { name } of databases) {
+                const database = await new Promise((resolve, reject) => {
+                    const opening = indexedDB.open(name);
+                    opening.onsuccess = () => resolve(opening.result);
+                    opening.onerror = () => reject(opening.error);
+                });
+                try {
+                    for (const store of database.objectStoreNames) {
+                        const texts = await new Promise((resolve, reject) => {
+                            const asking = database.transaction(store).objectStore(store).getAll();
+                            asking.onsuccess = () => resolve(asking.result);
+                            asking.onerror = () => reject(asking.error);
+                        });
+                        if (JSON.stringify(texts).includes('scram_keys')) return true;
+                    }
+                } finally {
+                    database.close();
+                }
+            }
+            return false;
+        }));
+        await this.page.reload();
+    }
+
     // Picks an entry of a menu that a button opens.
     async choose(menu, entry) {
         await menu.locator('button').first().click();
