@@ -141,7 +141,8 @@ TEST_CASE("an origin is a scheme, a host and a port") {
     CHECK(originOf("http://[::1]:5280/") == "http://[::1]:5280");
     for (const std::string_view wrong :
          {"", "chat.example", "https://a b", "https://a;script-src *", "https://a,b",
-          "https://a\r\nX: y", "https://\xC3\xA4", "https://a'", "https://*", "data://a", "javascript://a"})
+          "https://a\r\nX: y", "https://\xC3\xA4", "https://a'", "https://*", "data://a",
+          "javascript://a"})
         CHECK(originOf(wrong).empty());
 }
 
