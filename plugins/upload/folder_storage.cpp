@@ -7,6 +7,7 @@
 #include "net/fd.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ namespace {
 const Log uploadLog{"plugin.upload"};
 
 constexpr mode_t fileMode = 0640;
+constexpr mode_t folderMode = 0750;
 // So much is handed to the disk at once, so that the sync at the end has little left to do.
 constexpr std::uint64_t writeBackBytes = 8 * 1024 * 1024;
 
@@ -42,14 +44,15 @@ void syncFolder(const std::string& path) {
     sync(folder.get(), path);
 }
 
-void makeFolder(const std::string& path) {
-    std::error_code problem;
-    if (std::filesystem::create_directories(path, problem)) {
-        const auto above = std::filesystem::path{path}.parent_path().string();
-        if (!above.empty()) syncFolder(above);
-    } else if (problem) {
-        failed(path + " can't be made", problem.value());
+// Each new one is synced into the one above, up to the first that was there.
+void makeFolder(const std::filesystem::path& path) {
+    if (path.empty() || ::access(path.c_str(), F_OK) == 0) return;
+    makeFolder(path.parent_path());
+    if (::mkdir(path.c_str(), folderMode) != 0) {
+        if (errno == EEXIST) return;  // somebody else was quicker
+        failed(path.string() + " can't be made", errno);
     }
+    syncFolder(path.has_parent_path() ? path.parent_path().string() : ".");
 }
 
 class IncomingInFolder final : public IncomingFile {

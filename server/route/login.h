@@ -114,7 +114,7 @@ struct InlineRequest {
 // What plugins have wired, with the plugin's name.
 struct LoginMethod {
     std::string owner;
-    // Success or Failure; whoever can't find out throws.
+    // Success, Failure, or as a last word a Challenge (RFC 7628); who can't find out throws.
     std::function<Task<sasl::Step>(Login&)> run;
 };
 struct LoginTaskMaker {

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/metric.h"
 #include "core/namespaces.h"
+#include "core/sasl/oauth_bearer.h"
 #include "core/worker_pool.h"
 #include "net/certificate.h"
 #include "net/ip_address.h"
@@ -95,6 +96,9 @@ void ClientLogin::addFeatures(Element& features) {
         .hasCertificateIdentity = !setup_.certificateIdentities.empty(),
         .mayUsePlain = limits.plainAllowed,
     });
+    if (stream_.isSecure() &&
+        stream_.host().services().loginMethods.contains(sasl::oauthBearer))
+        setup_.offered.emplace_back(sasl::oauthBearer);
     Element& mechanisms = features.add("mechanisms", ns::sasl);
     for (const auto& name : setup_.offered) mechanisms.addWithText("mechanism", name);
     addSasl2(features);
@@ -165,14 +169,28 @@ void ClientLogin::authenticate(const Element& auth) {
         fail(sasl::Condition::MalformedRequest, "An attempt is under way already.");
         return;
     }
+    isMethod_ = isRefused_ = isMethodAwaited_ = false;
+    username_.clear();
+    const std::string_view text = auth.text();
+    const auto message = text.empty() ? std::nullopt : decodeMessage(text);
+    if (const auto* method = methodFor(auth.get("mechanism"), message)) {
+        if (!message && !text.empty())
+            return fail(sasl::Condition::IncorrectEncoding, "The initial response is no base 64.");
+        isMethod_ = true;
+        if (!message) {
+            isMethodAwaited_ = true;
+            stream_.output().append("<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+            return stream_.wantFlush();
+        }
+        beginLogin(std::string{auth.get("mechanism")});
+        login_->message = *message;
+        return runMethod(*method);
+    }
     mechanism_ = sasl::makeMechanism(auth.get("mechanism"), setup_);
     if (!mechanism_) {
         fail(sasl::Condition::InvalidMechanism, "This mechanism was not offered.");
         return;
     }
-    username_.clear();
-    isMethod_ = false;
-    const std::string_view text = auth.text();
     if (text.empty()) {
         take(mechanism_->start(std::nullopt));
         return;
@@ -186,6 +204,16 @@ void ClientLogin::authenticate(const Element& auth) {
 }
 
 void ClientLogin::respond(const Element& response) {
+    if (isRefused_) return fail(sasl::Condition::NotAuthorized, "The token is not accepted.");
+    if (std::exchange(isMethodAwaited_, false)) {
+        const auto* method = methodFor(sasl::oauthBearer, std::nullopt);
+        auto message = decodeMessage(response.text());
+        if (!method || !message)
+            return fail(sasl::Condition::IncorrectEncoding, "The response is no base 64.");
+        beginLogin(std::string{sasl::oauthBearer});
+        login_->message = std::move(*message);
+        return runMethod(*method);
+    }
     if (!mechanism_) {
         fail(sasl::Condition::MalformedRequest, "There was no challenge to respond to.");
         return;
@@ -201,6 +229,8 @@ void ClientLogin::respond(const Element& response) {
 
 void ClientLogin::take(sasl::Step step) {
     if (const auto* challenge = std::get_if<sasl::Challenge>(&step)) {
+        isRefused_ = isMethod_;
+        if (isMethod_ && profile_ == Profile::Sasl1) login_.reset();
         stream_.output()
             .append("<challenge xmlns='")
             .append(profile_ == Profile::Sasl2 ? ns::sasl2 : ns::sasl)
@@ -268,6 +298,7 @@ Task<void> ClientLogin::lookUp(sasl::NeedCredentials needed) {
 
 void ClientLogin::succeed(const sasl::Success& success) {
     mechanism_.reset();
+    login_.reset();
     countSuccess(success.identity.bare());
     Shard& here = stream_.shard();
     std::string& out = stream_.output();
@@ -295,7 +326,7 @@ void ClientLogin::fail(sasl::Condition condition, std::string_view text) {
     mechanism_.reset();
     task_.reset();
     login_.reset();
-    isCompleting_ = false;
+    isCompleting_ = isRefused_ = isMethodAwaited_ = false;
     additionalData_.clear();
     loginFailures.add();
     if (profile_ == Profile::Sasl2) {

@@ -80,6 +80,10 @@ private:
     void addSasl2(Element& features);
     void receiveSasl2(Document element);
     void beginSasl2(Document request);
+    // The plugin's method for a login by this mechanism, if it is one.
+    const LoginMethod* methodFor(std::string_view mechanism,
+                                 const std::optional<std::string>& initial) const;
+    void beginLogin(std::string mechanism);
     void runMethod(const LoginMethod& method);
     void proved(const sasl::Success& success);
     void makeTask();
@@ -111,7 +115,7 @@ private:
     bool isHeld_ = false;  // input waits for a step of ours
     bool gone_ = false;    // the stream doesn't exist any more
 
-    // Of a login by SASL2 that is under way; else null.
+    // Of a login by SASL2, or by a plugin's method, that is under way; else null.
     std::unique_ptr<Login> login_;
     std::shared_ptr<const Services> services_;
     std::string additionalData_;  // of the mechanism, for the next <continue/> or <success/>
@@ -119,6 +123,8 @@ private:
     std::size_t taskMaker_ = 0;  // the next to be asked
     bool isTaskBegun_ = false;
     bool isMethod_ = false;      // a plugin's
+    bool isMethodAwaited_ = false;  // its client has not sent the message yet
+    bool isRefused_ = false;     // by it: the client's answer to why ends the attempt
     bool isCompleting_ = false;  // proved; nothing of the client is looked at meanwhile
 };
 

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/namespaces.h"
 #include "core/random.h"
+#include "core/sasl/oauth_bearer.h"
 #include "net/ip_address.h"
 #include "route/account.h"
 #include "route/login_limiter.h"
@@ -76,12 +77,40 @@ void ClientLogin::receiveSasl2(Document element) {
         if (!bytes) return fail(sasl::Condition::IncorrectEncoding, "The response is no base 64.");
         return take(mechanism_->step(*bytes));
     }
+    if (name == "response" && isRefused_)
+        return fail(sasl::Condition::NotAuthorized, "The token is not accepted.");
     if (task_ && name == (isTaskBegun_ ? "task-data" : "next")) return takeTask(std::move(element));
     refuse("Only the answer to the last step may come now.");
 }
 
+const LoginMethod* ClientLogin::methodFor(std::string_view mechanism,
+                                          const std::optional<std::string>& initial) const {
+    const auto& methods = stream_.host().services().loginMethods;
+    const auto method = methods.find(mechanism);
+    if (method == methods.end()) return nullptr;
+    const auto& offered = setup_.offered;
+    const bool isOffered = std::find(offered.begin(), offered.end(), mechanism) != offered.end();
+    // A password is a token by its looks alone; the mechanism stays what it is for all others.
+    if (mechanism == "PLAIN")
+        return isOffered && initial && sasl::readPlainToken(*initial) ? &method->second : nullptr;
+    // What else plugins have is offered by themselves, and within SASL2.
+    return isOffered || profile_ == Profile::Sasl2 ? &method->second : nullptr;
+}
+
+void ClientLogin::beginLogin(std::string mechanism) {
+    services_ = stream_.host().sharedServices();
+    login_ = std::make_unique<Login>();
+    login_->shard = &stream_.shard();
+    login_->began = stream_.shard().executor().now();
+    login_->host = &stream_.host();
+    login_->address = stream_.peerAddress();
+    login_->mechanism = std::move(mechanism);
+    login_->claimed = setup_.claimed;
+    login_->bindings = setup_.bindings;
+}
+
 void ClientLogin::beginSasl2(Document request) {
-    isMethod_ = false;
+    isMethod_ = isRefused_ = false;
     username_.clear();
     const std::string mechanism{request->get("mechanism")};
     auto userAgent = readUserAgent(*request);
@@ -94,25 +123,16 @@ void ClientLogin::beginSasl2(Document request) {
         return fail(sasl::Condition::MalformedRequest,
                     "The id of a user agent is a UUID of version 4.");
 
-    services_ = stream_.host().sharedServices();
-    login_ = std::make_unique<Login>();
-    login_->shard = &stream_.shard();
-    login_->began = stream_.shard().executor().now();
-    login_->host = &stream_.host();
-    login_->address = stream_.peerAddress();
-    login_->mechanism = mechanism;
+    beginLogin(mechanism);
     login_->userAgent = std::move(*userAgent);
-    login_->claimed = setup_.claimed;
-    login_->bindings = setup_.bindings;
     login_->request = std::move(request);
     taskMaker_ = 0;
 
-    const auto method = services_->loginMethods.find(mechanism);
-    if (method != services_->loginMethods.end()) {
+    if (const auto* method = methodFor(mechanism, initial)) {
         if (!initial)
             return fail(sasl::Condition::MalformedRequest, "The initial response is missing.");
         login_->message = std::move(*initial);
-        return runMethod(method->second);
+        return runMethod(*method);
     }
     mechanism_ = sasl::makeMechanism(mechanism, setup_);
     if (!mechanism_)
