@@ -1,6 +1,7 @@
 #include "control/application.h"
 
 #include "control/account_commands.h"
+#include "control/cert_commands.h"
 #include "control/component_commands.h"
 #include "control/listen_options.h"
 #include "control/notify.h"
@@ -221,7 +222,8 @@ void Application::listenForServers(std::size_t loop) {
                 *loops_[loop],
                 Listener::Settings{.address = *address,
                                    .directTls = isDirectTls ? &remoteTls_->server() : nullptr,
-                                   .limit = nullptr},
+                                   .limit = nullptr,
+                                   .isFirst = loop == 0},
                 [this, loop](std::unique_ptr<Transport> transport) {
                     federation_->accept(unsigned(loop), std::move(transport));
                 }));
@@ -346,6 +348,9 @@ void Application::startControl() {
     for (auto& command : addUserCommands(registry_, *server_)) commands_.push_back(std::move(command));
     for (auto& command : addStoreCommands(registry_, *server_)) commands_.push_back(std::move(command));
     for (auto& command : addComponentCommands(registry_, *components_)) commands_.push_back(std::move(command));
+    for (auto& command : addCertCommands(registry_, *server_, [this] { return tls_->presented(); },
+                                         remoteAuthorities(*config_->settings)))
+        commands_.push_back(std::move(command));
     if (federation_)
         for (auto& command : addS2sCommands(registry_, *federation_)) commands_.push_back(std::move(command));
     for (auto& command : addWebCommands(registry_, *server_)) commands_.push_back(std::move(command));

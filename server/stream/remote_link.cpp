@@ -232,7 +232,7 @@ void RemoteLink::ping() {
 void RemoteLink::ponged(const std::string& id) {
     if (probed_ && id == pingId_) {
         find(RemoteStep::Delivery, true, remote_ + " has answered a ping.");
-        finishProbe(nullptr);
+        finishProbe();
         return;
     }
     if (pingId_.empty() || id != pingId_) return;
@@ -431,7 +431,11 @@ void RemoteLink::dialNext() {
     state_ = State::Dialing;
     dial_->next([this](RemoteDial::Connection connection) {
         if (!connection.transport) {
-            giveUp(attemptFailure_ ? *attemptFailure_ : dial_->failure());
+            if (!attemptFailure_) {
+                attemptFailure_ = dial_->failure();
+                find(attemptFailure_->step, false, attemptFailure_->text, attemptFailure_->advice);
+            }
+            giveUp(*attemptFailure_);
             return;
         }
         state_ = State::Negotiating;
@@ -480,7 +484,7 @@ void RemoteLink::giveUp(const RemoteFailure& failure) {
     refuseImpatient(copy, copy.condition != Condition::RemoteServerTimeout);
     storeLate(Duration{});
     if (!items_.empty()) scheduleRetry();
-    finishProbe(&copy);
+    finishProbe();
 }
 
 void RemoteLink::scheduleRetry() {
@@ -586,7 +590,7 @@ void RemoteLink::ready(bool isManaged, std::string id, std::optional<std::uint32
             "Look for its attempts in the log, and check the DNS records of " +
             local_ + ".";
         find(failure.step, false, failure.text, failure.advice);
-        finishProbe(&failure);
+        finishProbe();
     });
 }
 
@@ -632,7 +636,7 @@ void RemoteLink::lost(std::string_view reason) {
         failure.step = RemoteStep::Delivery;
         failure.text = "The connection was lost: " + std::string{reason} + ".";
         find(failure.step, false, failure.text);
-        finishProbe(&failure);
+        finishProbe();
         return;
     }
     const auto& connected = remotes_.history(remote_).connectedAt;
@@ -715,13 +719,12 @@ void RemoteLink::probe(UniqueFunction<void()> done) {
     connect();
 }
 
-void RemoteLink::finishProbe(const RemoteFailure* failure) {
+void RemoteLink::finishProbe() {
     if (!probed_) return;
-    static_cast<void>(failure);
+    auto done = std::exchange(probed_, {});
     closing_ = {};
     pingId_.clear();
-    if (stream_) stream_->end({.condition = StreamCondition::Reset, .text = "This was a test."});
-    auto done = std::exchange(probed_, {});
+    if (auto* stream = std::exchange(stream_, nullptr)) stream->endAsTest();
     done();
 }
 

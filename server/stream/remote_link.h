@@ -141,7 +141,7 @@ private:
     void finishClosing();
     Item* find(std::uint64_t number);
     void ping();
-    void finishProbe(const RemoteFailure* failure);
+    void finishProbe();
     SteadyTime now() const;
 
     Remotes& remotes_;

@@ -32,6 +32,11 @@ public:
     std::size_t pendingBytes() { return transport().unsentBytes() + output().size(); }
     void closeIfIdle(SteadyTime now);
     void forgetLink() { link_ = nullptr; }
+    // It was made for an explanation, which has got what it wanted.
+    void endAsTest() {
+        link_ = nullptr;
+        close("the test is over");
+    }
 
     const RemoteTarget& target() const { return target_; }
     std::string_view authentication() const { return authentication_; }

@@ -1,6 +1,7 @@
 """Servers that federate on loopback addresses: a name server and an authority of the tests' own, Epode, and
 Debian's Prosody and ejabberd."""
 import os
+import re
 import shutil
 import socket
 import socketserver
@@ -71,6 +72,7 @@ class NameServer:
 
     def __init__(self):
         self.records = {}  # (name, type) -> list of data
+        self.asked = []  # (name, type, how many records there were)
         outer = self
 
         class Handler(socketserver.BaseRequestHandler):
@@ -104,6 +106,7 @@ class NameServer:
         question = query[12:at + 5]
         name = ".".join(labels)
         found = self.records.get((name, kind), [])
+        self.asked.append((name, kind, len(found)))
         known = any(one == name or one.endswith("." + name) for one, _ in self.records)
         flags = 0x8580 | (0 if known else 3)
         text = query[:2] + struct.pack("!HHHHH", flags, 1, len(found), 0, 0) + question
@@ -152,7 +155,7 @@ class Server:
 
     def tail(self):
         with open(self.log, errors="replace") as text:
-            return text.read()[-4000:]
+            return text.read()[-int(os.environ.get("EPODE_TEST_TAIL", "4000")):]
 
     def kill(self):
         self.process.kill()
@@ -169,6 +172,8 @@ class Server:
 
     def login(self, user, resource="test"):
         conn = xmpplite.login(self.host, self.port, self.domain, user, PASSWORD, resource=resource, timeout=20)
+        # Who hasn't asked for the roster hears nothing of subscriptions (RFC 6121, 2.2).
+        conn.iq("get", "<query xmlns='jabber:iq:roster'/>", timeout=20)
         conn.presence()
         return conn
 
@@ -247,7 +252,7 @@ class Ejabberd(Server):
         if shutil.which("ejabberdctl", path=os.environ["PATH"] + ":/usr/sbin") is None:
             support.skip("ejabberd is not installed")
         files = subprocess.run(["dpkg", "-L", "ejabberd"], capture_output=True, text=True, check=False).stdout.split()
-        library = next(os.path.dirname(one) for one in files if os.path.basename(one).startswith("ejabberd-23"))
+        library = next(os.path.dirname(one) for one in files if re.search("/ejabberd-[0-9.-]+$", one))
         config = self.write("ejabberd.yml", f"""
 loglevel: debug
 hosts: [ "{self.domain}" ]
@@ -278,9 +283,12 @@ modules:
   mod_roster: {{}}
   mod_s2s_dialback: {{}}
 """)
-        inetrc = self.write("inetrc", '{lookup,[dns,file]}.\n{nameserver,{127,0,0,1},%d}.\n{cache_size,0}.\n'
-                            % self.names.port)
+        # Erlang asks the DNS for services, and a file for addresses.
+        hosts = "".join('{host,{%s},["%s"]}.\n' % (socket.inet_ntoa(data[0]).replace(".", ","), name)
+                        for (name, kind), data in self.names.records.items() if kind == 1)
+        inetrc = self.write("inetrc", '{resolv_conf,""}.\n{lookup,[file,dns]}.\n{nameserver,{127,0,0,1},%d}.\n'
+                            '{cache_size,0}.\n%s' % (self.names.port, hosts))
         self.spawn(["erl", "-kernel", "inetrc", f'"{inetrc}"', "-mnesia", "dir", f'"{self.folder}/data"',
                     "-s", "ejabberd", "-noinput"],
                    {"EJABBERD_CONFIG_PATH": config, "EJABBERD_LOG_PATH": os.path.join(self.folder, "log"),
-                    "ERL_LIBS": os.path.dirname(library), "HOME": self.folder})
+                    "ERL_LIBS": library, "HOME": self.folder})

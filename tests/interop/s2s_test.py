@@ -72,13 +72,14 @@ def run(kind, trusted):
     epode = federation.Epode(folder, "capulet.example", "127.0.0.2", authority, names)
     peer = kind(folder, "montague.example", "127.0.0.3", authority, names, trusted)
     try:
-        peer.start()
         epode.start()
+        peer.start()
         converse(epode, peer, trusted)
     except BaseException:
         for server in (epode, peer):
             if os.path.exists(server.log):
                 print(f"--- {server.domain}\n{server.tail()}", file=sys.stderr)
+        print("--- asked of the name server", *names.asked, sep="\n", file=sys.stderr)
         raise
     finally:
         for server in (epode, peer):

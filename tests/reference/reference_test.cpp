@@ -1,5 +1,6 @@
 // The pages that are made from what the code declares: `ninja reference` writes them.
 #include "control/account_commands.h"
+#include "control/cert_commands.h"
 #include "control/application.h"
 #include "control/command_pages.h"
 #include "control/component_commands.h"
@@ -139,6 +140,7 @@ TEST_CASE("the reference pages say what the code declares", "[reference]") {
     Simulation simulation;
     Nowhere nowhere;
     TestServer federated{{simulation, nowhere, nowhere}, {"capulet.example"}, ""};
+    add(addCertCommands(registry, server.server(), [] { return std::vector<TlsStore::Presented>{}; }, {}));
     add(addS2sCommands(registry, *federated.federation()));
     add(addWebCommands(registry, server.server()));
     add(addAccountCommands(registry, server.server(), plugins, ""));

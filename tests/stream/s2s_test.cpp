@@ -294,3 +294,67 @@ TEST_CASE("s2s: rules keep domains out, both ways") {
     CHECK(has(error, "policy-violation"));
     CHECK(has(error, "no links with montague.example"));
 }
+
+namespace {
+
+struct Explanation {
+    std::vector<RemoteFinding> findings;
+    bool isOver = false;
+    std::string text() const {
+        std::string all;
+        for (const auto& one : findings)
+            all +=
+                std::string{toText(one.step)} + (one.isGood ? " good " : " bad ") + one.text + "\n";
+        return all;
+    }
+};
+
+void explain(Verona& verona, Explanation& into, const std::string& remote = "montague.example") {
+    Remotes& remotes = verona.capulet->federation()->remotesOf(remote);
+    remotes.shard().executor().post([&remotes, &into, remote] {
+        remotes.explain(
+            "capulet.example", remote,
+            [&into](RemoteFinding finding) { into.findings.push_back(std::move(finding)); },
+            [&into] { into.isOver = true; });
+    });
+    verona.world.advance(40s);
+}
+
+}  // namespace
+
+TEST_CASE("s2s: an explanation goes the whole way, and says where it ends") {
+    Explanation explained;
+    Verona verona;
+    explain(verona, explained);
+    CHECK(explained.isOver);
+    REQUIRE(!explained.findings.empty());
+    for (const auto step : {RemoteStep::Rules, RemoteStep::Dns, RemoteStep::Connection,
+                            RemoteStep::Tls, RemoteStep::Certificate, RemoteStep::Stream,
+                            RemoteStep::Authentication, RemoteStep::Delivery}) {
+        INFO(explained.text() << toText(step));
+        CHECK(std::any_of(explained.findings.begin(), explained.findings.end(),
+                          [step](const auto& one) { return one.step == step && one.isGood; }));
+    }
+    CHECK(explained.findings.back().step == RemoteStep::Delivery);
+
+    const auto ends = [&](RemoteStep step, std::string_view part,
+                          const std::string& remote = "montague.example") {
+        Explanation failed;
+        explain(verona, failed, remote);
+        INFO(failed.text());
+        CHECK(failed.isOver);
+        REQUIRE(!failed.findings.empty());
+        const auto found = std::find_if(failed.findings.rbegin(), failed.findings.rend(),
+                                        [](const auto& one) { return !one.isGood; });
+        REQUIRE(found != failed.findings.rend());
+        CHECK(toText(found->step) == toText(step));
+        CHECK(has(failed.text(), part));
+    };
+    ends(RemoteStep::Dns, "There is no domain verona.example", "verona.example");
+    // The way there is good, the way back isn't.
+    verona.world.cutAll();
+    verona.world.silent.insert(verona.world.addressOf(*verona.capulet));
+    ends(RemoteStep::Delivery, "doesn't answer a ping");
+    verona.world.silent.insert(verona.world.addressOf(*verona.montague));
+    ends(RemoteStep::Connection, "timed out");
+}
