@@ -24,8 +24,9 @@ Gauge webSockets{"epode_websocket_streams", "Streams over WebSocket that are ope
 Counter webSocketFailures{"epode_websocket_failures_total",
                           "WebSockets ended because of what the client has sent"};
 
-// A proxy has the client's TLS: nothing is known of it, and nothing can be bound to it.
-const TlsInfo proxiedTls{};
+// Nothing can be bound to the TLS of a WebSocket: a browser doesn't show it to its page, and a proxy's
+// is not ours. Clients take the mechanisms that bind for the best wherever they are offered.
+const TlsInfo webTls{};
 
 }  // namespace
 
@@ -53,9 +54,7 @@ void WebSocketTransport::begin(std::string early) {
 }
 
 const TlsInfo* WebSocketTransport::tls() const {
-    const TlsInfo* own = connection_->tls();
-    if (own || !isSecure_) return own;
-    return &proxiedTls;
+    return connection_->tls() || isSecure_ ? &webTls : nullptr;
 }
 
 void WebSocketTransport::forgetLoginSecrets() {

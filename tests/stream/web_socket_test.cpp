@@ -232,7 +232,11 @@ TEST_CASE("without TLS nobody logs in, unless nobody is between or a trusted pro
         client.next();
         return client.next();
     };
-    CHECK(has(firstFeatures({}, true, ""), "tls-exporter"));
+    const auto secure = firstFeatures({}, true, "");
+    CHECK(has(secure, "<mechanism>SCRAM-SHA-256</mechanism>"));
+    // Browsers have nothing to bind to.
+    CHECK(!has(secure, "-PLUS"));
+    CHECK(!has(secure, "tls-exporter"));
     CHECK(has(firstFeatures({}, false, ""), "<policy-violation "));
     CHECK(has(firstFeatures({}, false, "X-Forwarded-Proto: https\r\n"), "<policy-violation "));
     SimLinkSettings local;
@@ -242,7 +246,6 @@ TEST_CASE("without TLS nobody logs in, unless nobody is between or a trusted pro
     CHECK(!has(localFeatures, "starttls"));
     CHECK(
         has(firstFeatures(local, false, "X-Forwarded-For: 203.0.113.9\r\n"), "<policy-violation "));
-    // Nothing can be bound to a TLS that ends at a proxy.
     const auto proxied =
         firstFeatures(local, false, "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n");
     CHECK(has(proxied, "<mechanism>PLAIN</mechanism>"));
