@@ -204,16 +204,23 @@ void Federation::takeResumable(Shard& shard, std::uint64_t stream, const std::st
         if (const auto found = resumables_.find(id); found != resumables_.end())
             home = remotes_[found->second].get();
     }
-    home->shard().executor().post([home, &asking, stream, id, local, remote,
-                                   done = std::move(done)]() mutable {
-        home->takeResumable(id, local, remote,
-                            [&asking, stream,
-                             done = std::move(done)](std::optional<std::uint32_t> handled) mutable {
-                                asking.shard().executor().post(
-                                    [&asking, stream, handled, done = std::move(done)]() mutable {
-                                        if (asking.incoming(stream)) done(handled);
-                                    });
-                            });
+    // Who has asked may be gone when the answer comes: then the next one can have it.
+    auto answer = [&asking, stream, id, local, remote,
+                   done = std::move(done)](std::optional<std::uint32_t> handled) mutable {
+        const RemoteIncoming* incoming = asking.incoming(stream);
+        if (incoming && !incoming->isOver())
+            done(handled);
+        else if (handled)
+            asking.returnResumable(id, local, remote, *handled);
+    };
+    home->shard().executor().post([home, &asking, id, local, remote,
+                                   answer = std::move(answer)]() mutable {
+        home->takeResumable(
+            id, local, remote,
+            [&asking, answer = std::move(answer)](std::optional<std::uint32_t> handled) mutable {
+                asking.shard().executor().post(
+                    [handled, answer = std::move(answer)]() mutable { answer(handled); });
+            });
     });
 }
 

@@ -169,6 +169,14 @@ void Remotes::lostConnection(const std::string& id) {
     });
 }
 
+void Remotes::returnResumable(const std::string& id, const std::string& local,
+                              const std::string& remote, std::uint32_t handled) {
+    keepResumable(id, {.local = local,
+                       .remote = remote,
+                       .window = std::make_shared<AckWindow>(shard_.executor(), handled)});
+    lostConnection(id);
+}
+
 void Remotes::takeResumable(const std::string& id, const std::string& local,
                             const std::string& remote, Taken done) {
     const auto found = resumables_.find(id);

@@ -83,6 +83,9 @@ public:
     };
     void keepResumable(const std::string& id, Resumable resumable);
     void lostConnection(const std::string& id);
+    // One that was taken for a connection that is lost as well.
+    void returnResumable(const std::string& id, const std::string& local, const std::string& remote,
+                         std::uint32_t handled);
     // Calls `done` with how many stanzas of it are safe, when all that came are, or after a moment;
     // with nothing when there is none of these domains. The old one is over then.
     using Taken = UniqueFunction<void(std::optional<std::uint32_t>)>;

@@ -45,11 +45,17 @@ public:
                 return;
             }
             auto connection = SimTransport::connect(executor, executor);
+            connection.client->setUser(nobody);
+            connection.server->setUser(nobody);
             servers.push_back(std::move(connection.server));
             call(std::move(connection.client), {});
         });
         return attempt;
     }
+    struct Nobody final : TransportUser {
+        void onData(std::string_view) override {}
+        void onClosed(std::string_view) override {}
+    } nobody;
     std::vector<std::unique_ptr<Transport>> servers;
 };
 
