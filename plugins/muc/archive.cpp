@@ -67,11 +67,21 @@ Task<Reply> Service::queryArchive(const Iq& iq) {
         seesAuthors = seesAuthors || own->role == Role::Moderator;
     if (!request.query.with.empty()) {
         const auto with = Jid::parse(request.query.with);
-        if (with && with->bareText() == room->address.text())
-            co_return StanzaError{Condition::FeatureNotImplemented,
-                                  "Messages are found by a person's address, not by nickname."};
-        if (!seesAuthors) co_return forbidden("Addresses are secret in this room.");
-        request.query.with = with ? std::string{with->bareText()} : request.query.with;
+        if (with && with->bareText() == room->address.text()) {
+            // Whoever has the nickname now, or has reserved it: his messages have one occupant id,
+            // so that this tells nobody more than he sees.
+            const Occupant* named = room->byNick(with->resource());
+            const auto nick =
+                named ? std::nullopt : readNick(with->resource(), limits_.nickBytesMax);
+            const Jid person = named ? named->bare : nick ? room->reserver(nick->key) : Jid{};
+            if (person.empty())
+                co_return StanzaError{Condition::ItemNotFound, "Nobody here has this nickname."};
+            request.query.with = person.text();
+        } else if (!seesAuthors) {
+            co_return forbidden("Addresses are secret in this room.");
+        } else if (with) {
+            request.query.with = std::string{with->bareText()};
+        }
     }
     // What has been told is stored: nothing has to be waited for.
     const auto page = co_await server_.stores().archive.query(request.query);

@@ -40,8 +40,9 @@ struct RoomConfig {
     bool mayRequestVoice = true;
     bool mayRegister = true;
     bool isArchived = true;
-    bool mayKnock = true;       // who may not enter asks by registering, and admins answer
-    bool isLockedDown = false;  // for the moment nobody but members comes in or speaks
+    bool forwardsMentions = false;  // to members who are not here (XEP-0452)
+    bool mayKnock = true;           // who may not enter asks by registering, and admins answer
+    bool isLockedDown = false;      // for the moment nobody but members comes in or speaks
     Whois whois = Whois::Moderators;
     AllowPm allowPm = AllowPm::Anyone;
     Roles broadcastRoles = allRoles;

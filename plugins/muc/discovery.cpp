@@ -91,9 +91,10 @@ Task<Reply> Service::aboutRoom(const Iq& iq) {
     }
     query->add("identity").set("category", "conference").set("type", "text").set("name", name);
     const auto feature = [&query](std::string_view var) { query->add("feature").set("var", var); };
-    for (const auto var : {names::muc, names::stableId, names::selfPing, names::occupantId,
-                           ns::discoInfo, ns::discoItems, ns::stanzaIds, names::registration,
-                           names::vcard, names::moderate, names::request, ns::commands})
+    for (const auto var :
+         {names::muc, names::stableId, names::selfPing, names::occupantId, ns::discoInfo,
+          ns::discoItems, ns::stanzaIds, names::registration, names::vcard, names::moderate,
+          names::oldModerate, names::hats, names::request, ns::commands})
         feature(var);
     if (config.isArchived) {
         feature("urn:xmpp:mam:2");
@@ -120,6 +121,7 @@ Task<Reply> Service::aboutRoom(const Iq& iq) {
     if (!config.pubsub.empty()) form.addText("muc#roominfo_pubsub", config.pubsub);
     if (config.slowSeconds > 0)
         form.addText("muc#roominfo_slow_mode_duration", std::to_string(config.slowSeconds));
+    if (!room->hats.all.empty()) form.addText("hats#hash", hashOfHats(*room), "Hats hash");
     if (!room->vcard.empty()) {
         FormField hash{.var = "muc#roominfo_avatarhash", .type = FieldType::TextMulti};
         hash.values = pictureHashes(room->vcard);

@@ -77,6 +77,7 @@ void Service::receivePresence(const At& at, const StanzaPtr& presence) {
             Place& place = *occupant->place(presence->from());
             const bool isChanged = place.presence->toXml() != clean->toXml();
             place.presence = clean;
+            place.isRestored = false;
             occupant->changed();
             welcome(at, *occupant, place, *presence, false, false);
             if (isChanged && isShown(room, occupant->role))
@@ -384,6 +385,12 @@ void Service::leave(const At& at, Occupant& occupant, const Jid& client, const S
                     Note note) {
     Room& room = *at.room;
     store_.removeOccupant(at.shard.executor(), room.id, client.text());
+    // What is said from now on he has not heard.
+    room.toldListeners = 0;
+    listeners_.forget(occupant.bare, room.address);
+    if (occupant.affiliation >= Affiliation::Member && occupant.places.size() == 1)
+        store_.noteLeft(at.shard.executor(), room.id, occupant.bare.text(),
+                        at.shard.executor().wallNow());
     Note own = note;
     own.client = &client;
     own.codes.insert(own.codes.begin(), 110);

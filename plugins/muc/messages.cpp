@@ -32,6 +32,8 @@ bool isRoomsOwn(const Element& child, const Room& room) {
     // The history is the room's (7.2.13), and so are moderation and tombstones (XEP-0425, 5).
     if (child.is("delay", ns::delay) || child.ns() == names::oldDelay) return true;
     if (child.ns() == names::moderate || child.is("retracted", names::retract)) return true;
+    if (child.is("apply-to", names::fasten) && child.child("moderated", names::oldModerate))
+        return true;
     return child.is("retract", names::retract) && child.child("moderated", names::moderate);
 }
 
@@ -322,6 +324,9 @@ void Service::said(const At& at) {
                           limits_.historyMax);
         told.add(room.clientCount());
         broadcast(at, out->message);
+        if (!out->isRemembered) continue;
+        if (listeners_.version() != room.toldListeners) tellListeners(at);
+        if (room.config.forwardsMentions) tellMentioned(at, *out);
     }
     if (!room.outgoing.empty() || room.waiting.empty()) return;
     auto waiting = std::exchange(room.waiting, {});

@@ -61,6 +61,30 @@ Task<bool> Service::entomb(RoomPtr room, Retraction retraction) {
 }
 
 Task<Reply> Service::moderate(const Iq& iq) {
+    if (!iq.payload().child("retract", names::retract))
+        co_return StanzaError{Condition::FeatureNotImplemented,
+                              "Messages can be retracted, nothing else."};
+    std::string message{iq.payload().get("id")};
+    std::string reason;
+    for (const Element& child : iq.payload().children())
+        if (child.name() == "reason") reason = child.text();
+    auto done = co_await moderateMessage(iq, std::move(message), std::move(reason));
+    co_return std::move(done);
+}
+
+// Version 0.2 of the document, which many clients still speak.
+Task<Reply> Service::moderateInOldWords(const Iq& iq) {
+    const Element* wanted = iq.payload().child("moderate", names::oldModerate);
+    if (!wanted || !wanted->child("retract", names::oldRetract))
+        co_return StanzaError{Condition::FeatureNotImplemented,
+                              "Messages can be retracted, nothing else."};
+    std::string message{iq.payload().get("id")};
+    std::string reason{wanted->childText("reason")};
+    auto done = co_await moderateMessage(iq, std::move(message), std::move(reason));
+    co_return std::move(done);
+}
+
+Task<Reply> Service::moderateMessage(const Iq& iq, std::string messageId, std::string reason) {
     const auto room = co_await roomOf(iq);
     if (!room) co_return noSuchRoom();
     const auto turn = co_await room->turns.take();
@@ -69,18 +93,14 @@ Task<Reply> Service::moderate(const Iq& iq) {
     const bool may = (own && own->role == Role::Moderator) ||
                      room->affiliationOf(iq.from().bare()) >= Affiliation::Admin;
     if (!may) co_return forbidden("Only moderators take back what others have said.");
-    if (!iq.payload().child("retract", names::retract))
-        co_return StanzaError{Condition::FeatureNotImplemented,
-                              "Messages can be retracted, nothing else."};
-    const auto message = Uuid::parse(iq.payload().get("id"));
+    const auto message = Uuid::parse(messageId);
     if (!message) co_return noSuchMessage();
     Retraction retraction;
     retraction.message = *message;
     retraction.id = Uuid::at(iq.shard().executor().wallNow()).text();
     retraction.by = own ? own->address.text() : room->address.text();
     if (own) retraction.byId = own->id;
-    for (const Element& child : iq.payload().children())
-        if (child.name() == "reason") retraction.reason = child.text();
+    retraction.reason = std::move(reason);
     if (retraction.reason.size() > limits_.reasonBytesMax) co_return tooLong("reason");
     Retraction kept = retraction;
     const bool isDone = co_await entomb(room, std::move(kept));
@@ -92,6 +112,11 @@ Task<Reply> Service::moderate(const Iq& iq) {
         told->edit().add("retract", names::retract).set("id", retraction.message.text());
     addModerated(retract, retraction.by, retraction.byId);
     if (!retraction.reason.empty()) retract.addWithText("reason", retraction.reason);
+    Element& old = told->edit().add("apply-to", names::fasten);
+    old.set("id", retraction.message.text());
+    Element& moderated = old.add("moderated", names::oldModerate).set("by", retraction.by);
+    moderated.add("retract", names::oldRetract);
+    if (!retraction.reason.empty()) moderated.addWithText("reason", retraction.reason);
     reply(iq);
     log({iq.shard(), iq.host(), room}, iq.from().bare().text(), "retract",
         retraction.message.text(), retraction.reason);

@@ -2,6 +2,7 @@
 // contents of its rules.
 #include "commands.h"
 #include "names.h"
+#include "personal_data.h"
 #include "service.h"
 
 #include "core/namespaces.h"
@@ -21,6 +22,7 @@ constexpr QName vcardElement{names::vcard, "vCard"};
 constexpr QName archiveElement{mam::ns, "query"};
 constexpr QName metadataElement{mam::ns, "metadata"};
 constexpr QName moderateElement{names::moderate, "moderate"};
+constexpr QName fastenElement{names::fasten, "apply-to"};
 constexpr QName commandElement{ns::commands, "command"};
 constexpr QName searchElement{names::search, "search"};
 constexpr QName channelsElement{names::channelSearch, "search"};
@@ -35,9 +37,10 @@ public:
         service_ = std::make_shared<Service>(context.server(), context.host(), served.domain,
                                              Limits{*context.server().settings(), context.host()});
         served.disco.identities.push_back({"conference", "text", context.value(nameOption)});
-        for (const auto feature : {names::muc, names::stableId, names::selfPing, names::occupantId,
-                                   names::unique, names::search, names::channelSearch, names::ping,
-                                   ns::discoInfo, ns::discoItems, ns::rsm})
+        for (const auto feature :
+             {names::muc, names::stableId, names::selfPing, names::occupantId, names::unique,
+              names::search, names::channelSearch, names::activity, names::ping, ns::discoInfo,
+              ns::discoItems, ns::rsm})
             served.disco.features.emplace_back(feature);
 
         const auto onDomain = [&](StanzaType type, QName element,
@@ -72,6 +75,7 @@ public:
         onRoom(StanzaType::Set, archiveElement, &Service::queryArchive);
         onRoom(StanzaType::Get, metadataElement, &Service::tellArchiveMetadata);
         onRoom(StanzaType::Set, moderateElement, &Service::moderate);
+        onRoom(StanzaType::Set, fastenElement, &Service::moderateInOldWords);
         onRoom(StanzaType::Set, commandElement, &Service::command);
 
         context.on(&Services::accountRemoved, Phase::Act, this, &Muc::accountRemoved);
@@ -97,14 +101,19 @@ const PluginInfo pluginInfo{
     .summary = "Rooms: chat of many people, with history, roles and moderation",
     .implements = {{"XEP-0045", "1.35.5", "tests/plugins/muc_entering_test.cpp"},
                    {"XEP-0313", "1.1.3", "tests/plugins/muc_archive_test.cpp"},
+                   {"XEP-0317", "0.3.1", "tests/plugins/muc_hats_test.cpp"},
                    {"XEP-0410", "1.1.0", "tests/plugins/muc_features_test.cpp"},
                    {"XEP-0421", "1.0.1", "tests/plugins/muc_features_test.cpp"},
                    {"XEP-0425", "0.3.0", "tests/plugins/muc_archive_test.cpp"},
+                   {"XEP-0433", "0.1.0", "tests/plugins/muc_listeners_test.cpp"},
+                   {"XEP-0437", "0.2.0", "tests/plugins/muc_listeners_test.cpp"},
+                   {"XEP-0452", "0.2.2", "tests/plugins/muc_listeners_test.cpp"},
                    {"XEP-0486", "0.1.0", "tests/plugins/muc_features_test.cpp"},
                    {"XEP-0500", "0.1.1", "tests/plugins/muc_features_test.cpp"}},
     .options = options(),
     .migrations = {Store::migrations().begin(), Store::migrations().end()},
     .commands = commands,
+    .data = personalData(),
 };
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace {
 bool isRoomsOwn(const Element& child) {
     return child.ns() == names::muc || child.ns() == names::user ||
            child.ns() == names::occupantId || child.ns() == names::admin ||
-           child.ns() == names::owner;
+           child.ns() == names::owner || child.ns() == names::hats;
 }
 
 }  // namespace
@@ -58,6 +58,7 @@ StanzaPtr Service::makePresence(const Room& room, const Occupant& about, StanzaT
     if (!note.reason.empty()) item.addWithText("reason", note.reason);
     for (const int code : note.codes) x.add("status").set("code", std::to_string(code));
     root.add("occupant-id", names::occupantId).set("id", about.id);
+    if (!room.hats.wearers.empty()) addHats(root, room, about.bare);
     std::string inner;
     writeInnerXml(inner, root);
     presence->setInner(inner);

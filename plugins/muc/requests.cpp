@@ -5,6 +5,7 @@
 #include "names.h"
 
 #include "core/namespaces.h"
+#include "route/session.h"
 
 #include <charconv>
 
@@ -42,6 +43,27 @@ bool isForAccount(const Element& payload) {
 
 }  // namespace
 
+// After a crash a client that has come anew under its old name must not hear that it is in: its
+// session would know that it has entered. One that was brought back knows.
+void Service::answerRestored(const At& at, const StanzaPtr& ping) {
+    Shard& theirs = server_.shardOf(ping->from().bareText());
+    theirs.executor().post([this, &theirs, at, ping, keep = at.host.sharedServices()]() mutable {
+        const Session* session = theirs.session(ping->from());
+        const bool isThere = session && session->hasDirectedTo(at.room->address);
+        Executor& back = at.shard.executor();
+        back.post([this, at = std::move(at), ping, isThere, keep = std::move(keep)] {
+            Occupant* occupant = at.room->byClient(ping->from());
+            if (occupant && isThere) {
+                occupant->place(ping->from())->isRestored = false;
+                server_.route(ping->result());
+                return;
+            }
+            refuse(at, *ping, notInRoom());
+            if (occupant) leave(at, *occupant, ping->from(), nullptr, {.codes = {333}});
+        });
+    });
+}
+
 void Service::forward(const At& at, const StanzaPtr& request) {
     Room& room = *at.room;
     if (request->to().isBare() || !request->payload()) {
@@ -62,7 +84,10 @@ void Service::forward(const At& at, const StanzaPtr& request) {
         return;
     }
     if (isPing && asking == asked) {
-        server_.route(request->result());
+        if (asking->place(request->from())->isRestored && server_.isLocal(request->from().domain()))
+            answerRestored(at, request);
+        else
+            server_.route(request->result());
         return;
     }
     if (room.config.allowPm == AllowPm::Nobody && asking->role != Role::Moderator) {

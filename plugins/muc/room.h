@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -27,9 +28,10 @@ namespace epode::muc {
 
 // A client that is in the room.
 struct Place {
-    Jid jid;             // its real, full address
-    unsigned serial;     // its name in forwarded requests
-    StanzaPtr presence;  // the last that it has sent here, cleaned
+    Jid jid;                  // its real, full address
+    unsigned serial;          // its name in forwarded requests
+    StanzaPtr presence;       // the last that it has sent here, cleaned
+    bool isRestored = false;  // from before a start, and not heard of since
 };
 
 // Somebody under one nickname, with one or several clients.
@@ -78,6 +80,16 @@ struct Affiliated {
 };
 using Affiliations = std::unordered_map<Jid, Affiliated>;  // bare addresses, and domains
 
+// XEP-0317: what people wear is for show, and gives no rights.
+struct Hat {
+    std::string title{};
+    std::string hue{};  // an angle in degrees, or empty
+};
+struct Hats {
+    std::map<std::string, Hat> all;                             // by URI
+    std::unordered_map<Jid, std::vector<std::string>> wearers;  // bare addresses; URIs
+};
+
 struct Subject {
     std::string xml;  // the <subject/> elements; empty when there never was one
     std::string text;
@@ -105,6 +117,7 @@ public:
     // What the configuration says in fields of plugins; another object when it has changed.
     const std::shared_ptr<const RoomSettings>& settings() const { return settings_; }
     Subject subject;
+    Hats hats;
     std::string secret;  // for occupant ids
     std::string vcard;   // XML, or empty
     std::string creator;
@@ -178,6 +191,10 @@ public:
     std::deque<std::shared_ptr<Outgoing>> outgoing;
     std::deque<Waiting> waiting;
     bool isBusy = false;  // telling its occupants something
+
+    // Of those who listen to what happens in rooms (XEP-0437): as of which change to them everybody
+    // has been told of this one. 0: not everybody.
+    std::uint64_t toldListeners = 0;
 
     // Who has asked lately to become a member.
     std::unordered_map<Jid, SteadyTime> knocks;

@@ -15,7 +15,17 @@
 namespace epode::muc {
 
 struct Service::RoomCommand {
-    enum class Kind : std::uint8_t { Order, LockDown, Audit };
+    enum class Kind : std::uint8_t {
+        Order,
+        LockDown,
+        Audit,
+        CreateHat,
+        DestroyHat,
+        WearHat,
+        TakeHatOff,
+        ListHats,
+        ListWearers,
+    };
     std::string_view node;
     std::string_view name;
     Kind kind = Kind::Order;
@@ -53,6 +63,12 @@ const std::vector<Service::RoomCommand>& Service::roomCommands() {
         {"urn:epode:room:unban", "End a ban", Kind::Order, What::Unban, false, false},
         {"urn:epode:room:lockdown", "Lock the room down, or end that", Kind::LockDown, {}, true},
         {"urn:epode:room:audit", "Show what moderators did", Kind::Audit, {}, false},
+        {"urn:xmpp:hats:commands:create", "Create or change a hat", Kind::CreateHat},
+        {"urn:xmpp:hats:commands:destroy", "Destroy a hat", Kind::DestroyHat},
+        {"urn:xmpp:hats:commands:assign", "Give somebody a hat", Kind::WearHat},
+        {"urn:xmpp:hats:commands:unassign", "Take a hat from somebody", Kind::TakeHatOff},
+        {"urn:xmpp:hats:commands:list", "List hats", Kind::ListHats, {}, true},
+        {"urn:xmpp:hats:commands:list-assigned", "List who wears hats", Kind::ListWearers},
     };
     return all;
 }
@@ -125,6 +141,14 @@ Task<Reply> Service::command(const Iq& iq) {
     }
 
     const Element* x = request.child("x", ns::dataForms);
+    if (command.kind >= RoomCommand::Kind::CreateHat) {
+        const auto filled = x ? DataForm::read(*x) : std::nullopt;
+        if (x && (!filled || filled->kind() != FormKind::Submit))
+            co_return commandError(Condition::BadRequest, "bad-payload",
+                                   "This is no filled-in form.");
+        auto done = co_await runHats(iq, room, command, filled, answer);
+        co_return std::move(done);
+    }
     if (!x) {
         answer->set("status", "executing");
         addActions(*answer);
@@ -192,6 +216,83 @@ Task<Reply> Service::command(const Iq& iq) {
                        {.var = "details", .values = {entry.details}}});
     }
     table.addTo(*answer);
+    co_return Reply{std::move(answer)};
+}
+
+namespace {
+
+void addHatTable(Document& answer, const Room& room, bool withWearers) {
+    DataForm table{FormKind::Result};
+    table.setTitle(withWearers ? "Assigned Hats List" : "Hats List");
+    std::vector<FormField> columns;
+    if (withWearers) columns.push_back({.var = "hats#jid"});
+    for (const char* var : {"hats#uri", "hats#title", "hats#hue"}) columns.push_back({.var = var});
+    table.report(std::move(columns));
+    const auto add = [&](const std::string& uri, const Hat& hat, const Jid* jid) {
+        std::vector<FormField> cells;
+        if (jid) cells.push_back({.var = "hats#jid", .values = {jid->text()}});
+        cells.push_back({.var = "hats#uri", .values = {uri}});
+        cells.push_back({.var = "hats#title", .values = {hat.title}});
+        cells.push_back({.var = "hats#hue", .values = {hat.hue}});
+        table.addItem(std::move(cells));
+    };
+    if (!withWearers)
+        for (const auto& [uri, hat] : room.hats.all) add(uri, hat, nullptr);
+    else
+        for (const auto& [jid, worn] : room.hats.wearers)
+            for (const auto& uri : worn)
+                if (const auto hat = room.hats.all.find(uri); hat != room.hats.all.end())
+                    add(uri, hat->second, &jid);
+    table.addTo(*answer);
+}
+
+}  // namespace
+
+Task<Reply> Service::runHats(const Iq& iq, RoomPtr room, const RoomCommand& command,
+                             const std::optional<DataForm>& form, Document& answer) {
+    using Kind = RoomCommand::Kind;
+    const Kind kind = command.kind;
+    answer->set("status", "completed");
+    if (kind == Kind::ListHats || kind == Kind::ListWearers) {
+        addHatTable(answer, *room, kind == Kind::ListWearers);
+        co_return Reply{std::move(answer)};
+    }
+    if (!form) {
+        answer->set("status", "executing");
+        addActions(*answer);
+        DataForm asked{FormKind::Form, "urn:xmpp:hats:commands"};
+        asked.setTitle(command.name);
+        if (kind == Kind::CreateHat) {
+            asked.add({.var = "hats#title", .label = "Hat Title", .isRequired = true});
+            asked.add({.var = "hats#uri", .label = "Hat URI", .isRequired = true});
+            asked.addText("hats#hue", "", "Hat Hue");
+        } else {
+            if (kind != Kind::DestroyHat)
+                asked.add({.var = "hats#jid",
+                           .type = FieldType::JidSingle,
+                           .label = "User Address",
+                           .isRequired = true});
+            FormField hats{.var = "hats#uri", .type = FieldType::ListSingle, .label = "The hat"};
+            for (const auto& [uri, hat] : room->hats.all) hats.options.push_back({uri, hat.title});
+            asked.add(std::move(hats));
+        }
+        asked.addTo(*answer);
+        co_return Reply{std::move(answer)};
+    }
+    const At at{iq.shard(), iq.host(), room};
+    std::string by = iq.from().bare().text();
+    std::optional<StanzaError> refusal;
+    if (kind == Kind::CreateHat) {
+        auto done = co_await createHat(at, *form, std::move(by));
+        refusal = std::move(done);
+    } else if (kind == Kind::DestroyHat) {
+        auto done = co_await destroyHat(at, *form, std::move(by));
+        refusal = std::move(done);
+    } else {
+        auto done = co_await wearHat(at, *form, kind == Kind::WearHat, std::move(by));
+        refusal = std::move(done);
+    }
+    if (refusal) co_return *refusal;
     co_return Reply{std::move(answer)};
 }
 

@@ -36,6 +36,7 @@ Task<RoomPtr> Service::load(Shard& shard, Jid address) {
     room->isLocked = !stored->lockedBy.empty();
     if (room->isLocked) room->lockedBy = Jid::parse(stored->lockedBy).value_or(Jid{});
     room->setAffiliations(std::move(stored->affiliations));
+    room->hats = std::move(stored->hats);
     for (const StoredOccupant& entry : stored->occupants) {
         const auto client = Jid::parse(entry.jid);
         const auto nick = readNick(entry.nick, entry.nick.size());
@@ -55,7 +56,7 @@ Task<RoomPtr> Service::load(Shard& shard, Jid address) {
             made.role = entry.role;
             occupant = &room->enter(std::move(made));
         }
-        room->addPlace(*occupant, *client, presence);
+        room->addPlace(*occupant, *client, presence).isRestored = true;
     }
     co_await recall(room);
     room->lastUsed = shard.executor().now();
@@ -99,6 +100,7 @@ void Service::receive(ServedStanza served) {
     Host& host = served.host;
     const Jid& to = stanza->to();
     if (!to.hasLocal()) {
+        if (receiveListener(shard, host, *stanza)) return;
         if (stanza->isIq() || stanza->isMessage())
             shard.refuse(*stanza, {Condition::ServiceUnavailable, "Nobody here serves this."});
         return;

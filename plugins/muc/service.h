@@ -4,6 +4,7 @@
 #pragma once
 
 #include "limits.h"
+#include "listeners.h"
 #include "room.h"
 #include "rooms.h"
 #include "store.h"
@@ -82,7 +83,8 @@ public:
     Task<Reply> queryArchive(const Iq& iq);
     Task<Reply> tellArchiveMetadata(const Iq& iq);
     Task<Reply> moderate(const Iq& iq);  // moderation.cpp
-    Task<Reply> command(const Iq& iq);   // room_commands.cpp
+    Task<Reply> moderateInOldWords(const Iq& iq);
+    Task<Reply> command(const Iq& iq);  // room_commands.cpp
 
     // By the clock.
     Task<Duration> care();        // care.cpp
@@ -209,6 +211,7 @@ private:
         std::string byId;
         std::string reason;
     };
+    Task<Reply> moderateMessage(const Iq& iq, std::string message, std::string reason);
     // Puts a tombstone in its place; false when there is no such message.
     Task<bool> entomb(RoomPtr room, Retraction retraction);
 
@@ -236,6 +239,7 @@ private:
     // ---- forwarded requests (requests.cpp)
     void forward(const At& at, const StanzaPtr& request);
     void forwardAnswer(const At& at, const StanzaPtr& answer);
+    void answerRestored(const At& at, const StanzaPtr& ping);
 
     // ---- roles and affiliations (admin.cpp)
     struct Change {
@@ -271,11 +275,29 @@ private:
     bool isAllowed(const At& at, RoomAct act, const Stanza& stanza, std::string_view nick,
                    Standing standing, SteadyTime since);
 
+    // ---- hats (hats.cpp)
+    static void addHats(Element& presence, const Room& room, const Jid& bare);
+    static std::string hashOfHats(const Room& room);
+    Task<std::optional<StanzaError>> createHat(At at, const DataForm& form, std::string by);
+    Task<std::optional<StanzaError>> destroyHat(At at, const DataForm& form, std::string by);
+    Task<std::optional<StanzaError>> wearHat(At at, const DataForm& form, bool isWorn,
+                                             std::string by);
+    void showAnew(const At& at, const std::vector<Jid>& people);
+
+    // ---- who is told of rooms that he is not in (listeners.cpp; XEP-0437, XEP-0452)
+    // A presence to the service; false when it is none of a listener.
+    bool receiveListener(Shard& shard, Host& host, const Stanza& stanza);
+    Task<void> tellMissed(Jid client);
+    void tellListeners(const At& at);
+    void tellMentioned(const At& at, const Room::Outgoing& said);
+
     // ---- commands in a chat client (room_commands.cpp)
     struct RoomCommand;
     static const std::vector<RoomCommand>& roomCommands();
     bool mayUse(const RoomCommand& command, const Room& room, const Jid& client) const;
     std::optional<Reply> aboutCommands(const Iq& iq, const Room& room) const;
+    Task<Reply> runHats(const Iq& iq, RoomPtr room, const RoomCommand& command,
+                        const std::optional<DataForm>& form, Document& answer);
     Task<Reply> runOrder(const Iq& iq, RoomPtr room, const DataForm& form, Order::What what,
                          Document& answer);
 
@@ -300,6 +322,7 @@ private:
     const Limits limits_;
     Store store_;
     std::vector<std::unique_ptr<Rooms>> rooms_;
+    Listeners listeners_;
     // After a start, on the first shard: rooms to read again, and how often was looked who is
     // missing.
     std::optional<std::vector<std::string>> recalling_;

@@ -107,6 +107,16 @@ Task<std::optional<StoredRoom>> Store::load(Jid address) {
                     Affiliation(row.integer(1)), std::string{row.text(2)}, std::string{row.text(3)},
                     Voice(row.integer(4)), timeOf(row.integer(5))};
             });
+        connection.run("SELECT uri, title, hue FROM muc_hat WHERE room = ?1", {found->id},
+                       [&](const SqlRow& row) {
+                           found->hats.all[std::string{row.text(0)}] = {std::string{row.text(1)},
+                                                                        std::string{row.text(2)}};
+                       });
+        connection.run("SELECT jid, uri FROM muc_hat_wearer WHERE room = ?1 ORDER BY jid, uri",
+                       {found->id}, [&](const SqlRow& row) {
+                           if (const auto jid = Jid::parse(row.text(0)))
+                               found->hats.wearers[*jid].emplace_back(row.text(1));
+                       });
         connection.run(
             "SELECT jid, nick, role, presence FROM muc_occupant WHERE room = ?1 ORDER BY place",
             {found->id}, [&](const SqlRow& row) {
@@ -164,6 +174,8 @@ Task<void> Store::remove(std::int64_t room) {
         connection.run("DELETE FROM muc_room WHERE id = ?1", {room});
         connection.run("DELETE FROM muc_affiliation WHERE room = ?1", {room});
         connection.run("DELETE FROM muc_occupant WHERE room = ?1", {room});
+        connection.run("DELETE FROM muc_hat WHERE room = ?1", {room});
+        connection.run("DELETE FROM muc_hat_wearer WHERE room = ?1", {room});
     };
     return database_.write(std::move(work));
 }
@@ -218,6 +230,7 @@ Task<void> Store::forgetPerson(std::string bare) {
         connection.run("DELETE FROM muc_affiliation WHERE jid = ?1 AND affiliation <> ?2",
                        {bare, std::int64_t(Affiliation::Outcast)});
         connection.run("UPDATE muc_room SET creator = '' WHERE creator = ?1", {bare});
+        connection.run("DELETE FROM muc_hat_wearer WHERE jid = ?1", {bare});
     };
     return database_.write(std::move(work));
 }
@@ -255,7 +268,75 @@ void Store::log(Executor& executor, AuditEntry entry) {
     database_.enqueueWrite(executor, std::move(work), {}, Urgency::Patient);
 }
 
+Task<void> Store::saveHat(std::int64_t room, std::string uri, std::optional<Hat> hat) {
+    auto work = [room, uri = std::move(uri), hat = std::move(hat)](SqlConnection& connection) {
+        if (hat) {
+            connection.run(
+                "INSERT INTO muc_hat(room, uri, title, hue) VALUES(?1, ?2, ?3, ?4) "
+                "ON CONFLICT(room, uri) DO UPDATE SET title = excluded.title, hue = excluded.hue",
+                {room, uri, hat->title, hat->hue});
+            return;
+        }
+        connection.run("DELETE FROM muc_hat WHERE room = ?1 AND uri = ?2", {room, uri});
+        connection.run("DELETE FROM muc_hat_wearer WHERE room = ?1 AND uri = ?2", {room, uri});
+    };
+    return database_.write(std::move(work));
+}
+
+Task<void> Store::saveWearer(std::int64_t room, std::string jid, std::string uri, bool isWorn) {
+    auto work = [room, jid = std::move(jid), uri = std::move(uri),
+                 isWorn](SqlConnection& connection) {
+        if (isWorn)
+            connection.run(
+                "INSERT INTO muc_hat_wearer(room, jid, uri) VALUES(?1, ?2, ?3) "
+                "ON CONFLICT DO NOTHING",
+                {room, jid, uri});
+        else
+            connection.run("DELETE FROM muc_hat_wearer WHERE room = ?1 AND jid = ?2 AND uri = ?3",
+                           {room, jid, uri});
+    };
+    return database_.write(std::move(work));
+}
+
+void Store::noteLeft(Executor& executor, std::int64_t room, std::string bare, WallTime at) {
+    auto work = [room, bare = std::move(bare), at](SqlConnection& connection) {
+        connection.run("UPDATE muc_affiliation SET left_at = ?3 WHERE room = ?1 AND jid = ?2",
+                       {room, bare, toMilliseconds(at)});
+    };
+    database_.enqueueWrite(executor, std::move(work), {}, Urgency::Patient);
+}
+
+Task<std::vector<Store::Membership>> Store::membershipsOf(std::string bare, std::string domain,
+                                                          std::int64_t most) {
+    auto work = [bare = std::move(bare), domain = std::move(domain),
+                 most](SqlConnection& connection) {
+        std::vector<Membership> found;
+        connection.run(
+            "SELECT r.id, r.name, r.domain, a.affiliation, a.nick, a.reason, a.left_at, "
+            "(SELECT COUNT(*) FROM muc_occupant o WHERE o.room = r.id AND o.jid >= ?2 AND "
+            "o.jid < ?3) FROM muc_affiliation a JOIN muc_room r ON r.id = a.room "
+            "WHERE a.jid = ?1 AND (?4 = '' OR r.domain = ?4) ORDER BY r.domain, r.name LIMIT ?5",
+            {bare, bare + "/", bare + "0", domain, most}, [&](const SqlRow& row) {
+                found.push_back({.room = row.integer(0),
+                                 .name = std::string{row.text(1)},
+                                 .domain = std::string{row.text(2)},
+                                 .affiliation = Affiliation(row.integer(3)),
+                                 .nick = std::string{row.text(4)},
+                                 .reason = std::string{row.text(5)},
+                                 .left = fromMilliseconds(row.integer(6)),
+                                 .isInside = row.integer(7) != 0});
+            });
+        return found;
+    };
+    return database_.read(std::move(work));
+}
+
 Task<std::vector<AuditEntry>> Store::audit(AuditWish wish) {
+    // Entries are written without anybody waiting: what was queued before has to be there.
+    auto nothing = [](SqlConnection&) { return true; };
+    auto settling = database_.write(nothing);
+    const bool isSettled = co_await settling;
+    (void)isSettled;
     auto work = [wish = std::move(wish)](SqlConnection& connection) {
         std::vector<AuditEntry> found;
         connection.run(
@@ -275,7 +356,9 @@ Task<std::vector<AuditEntry>> Store::audit(AuditWish wish) {
             });
         return found;
     };
-    return database_.read(std::move(work));
+    auto reading = database_.read(std::move(work));
+    auto found = co_await reading;
+    co_return found;
 }
 
 Task<std::int64_t> Store::forgetAudit(std::string domain, WallTime before, std::int64_t most) {

@@ -36,6 +36,7 @@ struct StoredRoom {
     std::string vcard;
     std::string lockedBy;  // empty when it is not locked
     Affiliations affiliations;
+    Hats hats;
     std::vector<StoredOccupant> occupants;
 };
 
@@ -90,6 +91,26 @@ public:
     void removeOccupant(Executor& executor, std::int64_t room, std::string jid);
     void clearOccupants(Executor& executor, std::int64_t room);
     void log(Executor& executor, AuditEntry entry);
+
+    // Without a hat, it is forgotten, and nobody wears it any more.
+    Task<void> saveHat(std::int64_t room, std::string uri, std::optional<Hat> hat);
+    Task<void> saveWearer(std::int64_t room, std::string jid, std::string uri, bool isWorn);
+
+    // When a member was last in the room. Nobody waits for it.
+    void noteLeft(Executor& executor, std::int64_t room, std::string bare, WallTime at);
+    struct Membership {
+        std::int64_t room = 0;
+        std::string name;
+        std::string domain;
+        Affiliation affiliation = Affiliation::None;
+        std::string nick;
+        std::string reason;
+        WallTime left{};  // 1970 when he never was there, or it is not known
+        bool isInside = false;
+    };
+    // Where somebody belongs (or is banned), at most so many; empty `domain`: everywhere.
+    Task<std::vector<Membership>> membershipsOf(std::string bare, std::string domain,
+                                                std::int64_t most);
 
     // The log of a room, the newest entry first.
     struct AuditWish {

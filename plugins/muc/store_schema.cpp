@@ -63,7 +63,22 @@ constexpr Migration second{"muc", 2, "terms, voice and the log of what moderator
     CREATE INDEX muc_audit_by_time ON muc_audit(at);
 )"};
 
-constexpr const Migration* all[] = {&first, &second};
+constexpr Migration third{"muc", 3, "hats, and when members have left", R"(
+    CREATE TABLE muc_hat(
+        room {bigint} NOT NULL,
+        uri {text} NOT NULL,
+        title {text} NOT NULL,
+        hue {text} NOT NULL,
+        PRIMARY KEY(room, uri)) {clustered};
+    CREATE TABLE muc_hat_wearer(
+        room {bigint} NOT NULL,
+        jid {text} NOT NULL,
+        uri {text} NOT NULL,
+        PRIMARY KEY(room, jid, uri)) {clustered};
+    ALTER TABLE muc_affiliation ADD COLUMN left_at {bigint} NOT NULL DEFAULT 0;
+)"};
+
+constexpr const Migration* all[] = {&first, &second, &third};
 
 }  // namespace
 

@@ -5,9 +5,19 @@ import sys
 
 import support
 from slixmpp_client import Client, IqError
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
 
 ROMEO, JULIET = "romeo", "juliet"
-PLUGINS = ("xep_0004", "xep_0030", "xep_0045", "xep_0059", "xep_0199", "xep_0313", "xep_0359")
+
+
+def slixmpp_jid(text):
+    from slixmpp import JID
+    return JID(text)
+
+
+PLUGINS = ("xep_0004", "xep_0030", "xep_0045", "xep_0059", "xep_0199", "xep_0313", "xep_0359", "xep_0421",
+           "xep_0424", "xep_0425", "xep_0437")
 
 
 def room_address():
@@ -89,7 +99,47 @@ async def kick():
     await leave(romeo, juliet)
 
 
-CASES = {case.__name__: case for case in (chat, history, kick)}
+async def moderation():
+    """A moderator takes back what somebody has said; what remains in the archive says so."""
+    romeo, juliet, room = await both_in_a_room()
+    moderated = []
+    romeo.add_event_handler("moderated_message", lambda message: romeo.keep(moderated, message))
+    romeo.send_message(mto=room, mbody="Something rude", mtype="groupchat")
+    await juliet.until("the message", lambda: ("romeo", "Something rude") in bodies(juliet))
+    said = next(m for m in juliet.received if m["body"] == "Something rude")
+    try:
+        await romeo["xep_0425"].moderate(room=slixmpp_jid(room), id=said["stanza_id"]["id"], reason="mine")
+        raise AssertionError("a participant has moderated")
+    except IqError as refused:
+        assert refused.iq["error"]["condition"] == "forbidden", refused.iq
+    await juliet["xep_0425"].moderate(room=slixmpp_jid(room), id=said["stanza_id"]["id"], reason="Be kind")
+    await romeo.until("the moderation", lambda: moderated)
+    told = moderated[0]["apply_to"]
+    assert told["id"] == said["stanza_id"]["id"] and told["moderated"]["reason"] == "Be kind", moderated[0]
+    results = await romeo["xep_0313"].retrieve(jid=room, rsm={"max": "10"})
+    found = [str(r["mam_result"]["forwarded"]["stanza"]) for r in results["mam"]["results"]]
+    assert not any("Something rude" in one for one in found), found
+    assert any("retracted" in one for one in found), found
+    await leave(romeo, juliet)
+
+
+async def activity():
+    """Who isn't in a room that he belongs to hears that something was said there (XEP-0437)."""
+    romeo, juliet, room = await both_in_a_room()
+    await juliet["xep_0045"].set_affiliation(room, "member", jid=support.address(ROMEO))
+    romeo["xep_0045"].leave_muc(room, "romeo")
+    await juliet.until("Romeo is gone", lambda: "romeo" not in juliet["xep_0045"].get_roster(room))
+    # Its plugin waits for a presence, which an earlier version of the document had.
+    heard = []
+    romeo.register_handler(Callback("news", MatchXPath("{jabber:client}message/{urn:xmpp:rai:0}rai"), lambda message: romeo.keep(heard, message)))
+    romeo["xep_0437"].subscribe(slixmpp_jid(room.split("@")[1]))
+    await romeo["xep_0199"].ping(jid=room.split("@")[1])  # what was asked for has come before
+    juliet.send_message(mto=room, mbody="He is gone", mtype="groupchat")
+    await romeo.until("the news", lambda: any(room in str(message) for message in heard))
+    await leave(romeo, juliet)
+
+
+CASES = {case.__name__: case for case in (chat, history, kick, moderation, activity)}
 
 if __name__ == "__main__":
     asyncio.run(asyncio.wait_for(support.run_case(CASES, sys.argv[1:])(), 4 * support.PATIENCE))

@@ -279,3 +279,60 @@ TEST_CASE("a suspended account's sessions end, and its login is told why and how
     CHECK(run(server, "account suspend", whom("nobody@capulet.example")).isRefusal());
     CHECK(server.login("juliet@capulet.example/free").streamError().empty());
 }
+
+TEST_CASE("a list that others publish is read, kept up, and counts for strangers and in rooms") {
+    const std::string lists = "pubsub.montague.example";
+    TestServer server{"[moderation]\npublished_lists = ['" + lists +
+                      "/spam', 'no list']\n[client]\nping_after = '24h'"};
+    auto& romeo = server.login("romeo@montague.example/orchard");
+    auto& juliet = server.login("juliet@capulet.example/balcony");
+    const auto pubsub = [&](const std::string& inside) {
+        return outcome(romeo.ask(
+            "set", "<pubsub xmlns='http://jabber.org/protocol/pubsub'>" + inside + "</pubsub>",
+            lists));
+    };
+    const auto publish = [&](const std::string& id) {
+        return pubsub("<publish node='spam'><item id='" + id +
+                      "'><report xmlns='urn:xmpp:reporting:1'/></item></publish>");
+    };
+    CHECK(pubsub("<create node='spam'/><configure><x xmlns='jabber:x:data' type='submit'><field "
+                 "var='FORM_TYPE'><value>http://jabber.org/protocol/pubsub#node_config</value>"
+                 "</field><field var='pubsub#persist_items'><value>1</value></field><field "
+                 "var='pubsub#max_items'><value>100</value></field><field "
+                 "var='pubsub#access_model'><value>open</value></field></x></configure>") ==
+          "result");
+    CHECK(publish(hashOf("mallory@elsewhere.example")) == "result");
+    CHECK(publish("no-hash") == "result");
+    server.advance(std::chrono::minutes{2});
+    const auto state = run(server, "block published");
+    REQUIRE_FALSE(state.rows().empty());
+    CHECK(textOf(state.rows().front()[1]) == "1");
+
+    const auto hearsOf = [&](const std::string& from) {
+        arrives(server, message(from, "hello"));
+        return bodies(juliet).size();
+    };
+    CHECK(hearsOf(stranger) == 0);
+    CHECK(hearsOf("trudy@elsewhere.example") == 1);
+    CHECK(publish(hashOf("elsewhere.example")) == "result");
+    CHECK(hearsOf("trudy@elsewhere.example") == 0);
+    CHECK(pubsub("<retract node='spam' notify='1'><item id='" + hashOf("elsewhere.example") +
+                 "'/></retract>") == "result");
+    CHECK(hearsOf("trudy@elsewhere.example") == 1);
+    // A contact is no stranger.
+    juliet.ask("set",
+               "<query xmlns='jabber:iq:roster'><item jid='mallory@elsewhere.example'/></query>");
+    CHECK(hearsOf(stranger) == 1);
+    // Nobody else says what is on the list.
+    arrives(server,
+            "<message from='mallory@elsewhere.example' to='capulet.example'><event "
+            "xmlns='http://jabber.org/protocol/pubsub#event'><items node='spam'><item id='" +
+                hashOf("trudy@elsewhere.example") + "'/></items></event></message>");
+    CHECK(hearsOf("trudy@elsewhere.example") == 1);
+    juliet.send(joinXml("juliet"));
+    juliet.ask("set", configXml({}), coven);
+    CHECK(publish(hashOf("romeo@montague.example")) == "result");
+    romeo.forget();
+    romeo.send(joinXml("romeo"));
+    CHECK(hears(romeo) == Texts{"!presence auth forbidden"});
+}

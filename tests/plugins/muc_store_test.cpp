@@ -103,6 +103,75 @@ TEST_CASE("a room is stored with all that belongs to it, and goes with all of it
     });
 }
 
+TEST_CASE("terms, voice, hats and the log are stored") {
+    overAllDatabases([](Setup& setup) {
+        Tables tables{setup};
+        tables.make("coven", tables.room(-1));
+        AuditEntry ban{.room = coven,
+                       .at = noon,
+                       .actor = juliet.text(),
+                       .action = "ban",
+                       .target = romeo.text(),
+                       .reason = "feud",
+                       .until = noon + std::chrono::hours{1}};
+        tables.await(tables.store.saveAffiliations(
+            -1,
+            {{romeo, {Affiliation::None, {}, "loud", Voice::Muted, noon + std::chrono::hours{1}}}},
+            {ban}));
+        auto found = tables.await(tables.store.load(coven));
+        REQUIRE(found);
+        CHECK(found->affiliations[romeo].voice == Voice::Muted);
+        CHECK(found->affiliations[romeo].until == noon + std::chrono::hours{1});
+
+        AuditEntry later = ban;
+        later.at = noon + std::chrono::hours{2};
+        later.action = "unban";
+        later.until.reset();
+        tables.store.log(setup.executor, later);
+        AuditEntry elsewhere = ban;
+        elsewhere.room = *Jid::parse("other@conference.montague.example");
+        tables.store.log(setup.executor, elsewhere);
+        const auto log = tables.await(tables.store.audit({.room = coven.text()}));
+        REQUIRE(log.size() == 2);
+        CHECK(log[0].action == "unban");
+        CHECK_FALSE(log[0].until);
+        CHECK(log[1].reason == "feud");
+        CHECK(log[1].until == ban.until);
+        const auto count = [&](Store::AuditWish wish) {
+            wish.room = coven.text();
+            return tables.await(tables.store.audit(std::move(wish))).size();
+        };
+        CHECK(count({.person = romeo.text()}) == 2);
+        CHECK(count({.person = "tybalt@capulet.example"}) == 0);
+        CHECK(count({.since = noon + std::chrono::hours{1}}) == 1);
+        CHECK(count({.most = 1}) == 1);
+        const WallTime end = noon + std::chrono::hours{24};
+        CHECK(tables.await(tables.store.forgetAudit(domain, end, 1)) == 1);
+        CHECK(tables.await(tables.store.forgetAudit(domain, end, 100)) == 1);
+        CHECK(tables.await(tables.store.audit({.room = elsewhere.room.text()})).size() == 1);
+
+        tables.await(tables.store.saveHat(-1, "u", Hat{"Assistant", "1.5"}));
+        tables.await(tables.store.saveWearer(-1, romeo.text(), "u", true));
+        found = tables.await(tables.store.load(coven));
+        CHECK(found->hats.all["u"].title == "Assistant");
+        CHECK(found->hats.wearers[romeo] == std::vector<std::string>{"u"});
+        tables.await(tables.store.saveHat(-1, "u", std::nullopt));
+        found = tables.await(tables.store.load(coven));
+        CHECK(found->hats.all.empty());
+        CHECK(found->hats.wearers.empty());
+
+        tables.await(tables.store.saveAffiliations(-1, {{romeo, {Affiliation::Member, "r"}}}));
+        tables.store.noteLeft(setup.executor, -1, romeo.text(), noon);
+        tables.await(tables.store.saveVcard(-1, {}));  // committed with it
+        const auto places = tables.await(tables.store.membershipsOf(romeo.text(), domain, 10));
+        REQUIRE(places.size() == 1);
+        CHECK(places[0].name == "coven");
+        CHECK(places[0].left == noon);
+        CHECK_FALSE(places[0].isInside);
+        CHECK(tables.await(tables.store.membershipsOf(romeo.text(), "other.example", 10)).empty());
+    });
+}
+
 TEST_CASE("nobody makes more rooms than he may") {
     overAllDatabases([](Setup& setup) {
         Tables tables{setup};

@@ -74,6 +74,33 @@ TEST_CASE("a disabled account says so wherever it is asked for") {
     });
 }
 
+TEST_CASE("an account is disabled for a reason and a time, which ends by itself") {
+    overAllDatabases([](Setup& setup) {
+        auto& accounts = setup.stores().accounts;
+        setup.await(accounts.create(juliet, {}, day));
+        setup.await(accounts.create(romeo, {}, day));
+        CHECK(setup.await(accounts.setDisabled(
+            juliet, true, {.reason = "spam", .until = day + std::chrono::hours{1}})));
+        CHECK(setup.await(accounts.setDisabled(romeo, true)));
+        const auto disabling = setup.await(accounts.credentials(juliet))->disabling;
+        CHECK(disabling.reason == "spam");
+        CHECK(disabling.until == day + std::chrono::hours{1});
+        CHECK(disabling.text().ends_with(": spam"));
+        CHECK(setup.await(accounts.summary(juliet))->disabling.reason == "spam");
+        CHECK(setup.await(accounts.summary(romeo))->disabling.text() ==
+              "The account has been disabled.");
+
+        CHECK(setup.await(accounts.endDisabling(day + std::chrono::minutes{59})).empty());
+        CHECK(setup.await(accounts.endDisabling(day + std::chrono::hours{1})) ==
+              std::vector<std::string>{juliet});
+        CHECK_FALSE(setup.await(accounts.credentials(juliet))->isDisabled);
+        CHECK(setup.await(accounts.summary(juliet))->disabling.reason.empty());
+        // Without a time it is for good.
+        CHECK(setup.await(accounts.endDisabling(day + std::chrono::hours{10000})).empty());
+        CHECK(setup.await(accounts.credentials(romeo))->isDisabled);
+    });
+}
+
 TEST_CASE("accounts are listed by address, in pages, for a domain or all") {
     overAllDatabases([](Setup& setup) {
         auto& accounts = setup.stores().accounts;
