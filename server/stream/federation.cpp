@@ -189,29 +189,32 @@ void Federation::noteResumable(const std::string& id, unsigned shard) {
     resumables_[id] = shard;
 }
 
-void Federation::forgetResumable(const std::string& id) {
+void Federation::forgetResumable(const std::string& id, unsigned shard) {
     const std::lock_guard lock{mutex_};
-    resumables_.erase(id);
+    const auto found = resumables_.find(id);
+    if (found != resumables_.end() && found->second == shard) resumables_.erase(found);
+}
+
+std::optional<unsigned> Federation::homeOfResumable(const std::string& id) {
+    const std::lock_guard lock{mutex_};
+    const auto found = resumables_.find(id);
+    return found == resumables_.end() ? std::nullopt : std::optional{found->second};
 }
 
 void Federation::takeResumable(Shard& shard, std::uint64_t stream, const std::string& id,
                                const std::string& local, const std::string& remote,
                                Remotes::Taken done) {
     Remotes& asking = *remotes_[shard.number()];
-    Remotes* home = &asking;
-    {
-        const std::lock_guard lock{mutex_};
-        if (const auto found = resumables_.find(id); found != resumables_.end())
-            home = remotes_[found->second].get();
-    }
+    const auto shardOfHome = homeOfResumable(id);
+    Remotes* home = shardOfHome ? remotes_[*shardOfHome].get() : &asking;
     // Who has asked may be gone when the answer comes: then the next one can have it.
-    auto answer = [&asking, stream, id, local, remote,
+    auto answer = [&asking, home, stream, id,
                    done = std::move(done)](std::optional<std::uint32_t> handled) mutable {
         const RemoteIncoming* incoming = asking.incoming(stream);
-        if (incoming && !incoming->isOver())
-            done(handled);
-        else if (handled)
-            asking.returnResumable(id, local, remote, *handled);
+        if (!incoming || incoming->isOver()) return;
+        done(handled);
+        if (handled && home != &asking)
+            home->shard().executor().post([home, id] { home->dropMovedResumable(id); });
     };
     home->shard().executor().post([home, &asking, id, local, remote,
                                    answer = std::move(answer)]() mutable {

@@ -87,7 +87,9 @@ public:
     void verify(Shard& shard, std::uint64_t stream, const std::string& local,
                 const std::string& remote, const std::string& id, const std::string& key);
     void noteResumable(const std::string& id, unsigned shard);
-    void forgetResumable(const std::string& id);
+    void forgetResumable(const std::string& id, unsigned shard);
+    // The shard that has it.
+    std::optional<unsigned> homeOfResumable(const std::string& id);
     void takeResumable(Shard& shard, std::uint64_t stream, const std::string& id,
                        const std::string& local, const std::string& remote, Remotes::Taken done);
 

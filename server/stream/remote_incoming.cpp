@@ -624,7 +624,7 @@ void RemoteIncoming::ended(std::string_view reason) {
     pressure_.cancel();
     place_ = {};
     if (window_) window_->setAdvanced({});
-    if (!smId_.empty()) remotes().lostConnection(smId_);
+    if (!smId_.empty()) remotes().lostConnection(smId_, number());
     if (pairs_.empty())
         remoteLog.info("a connection ended before it was known whose it is",
                        {{"domain", remote_}, {"address", peerAddress()}, {"reason", reason}});

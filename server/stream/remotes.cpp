@@ -154,27 +154,23 @@ void Remotes::release(std::uint64_t stream) {
 // ---- resumption
 
 void Remotes::keepResumable(const std::string& id, Resumable resumable) {
-    if (resumables_.size() >= resumablesMax) return;
+    if (resumables_.size() >= resumablesMax && !resumables_.contains(id)) return;
     resumables_.insert_or_assign(id, std::move(resumable));
     federation_.noteResumable(id, shard_.number());
 }
 
-void Remotes::lostConnection(const std::string& id) {
+void Remotes::lostConnection(const std::string& id, std::uint64_t stream) {
     const auto found = resumables_.find(id);
-    if (found == resumables_.end()) return;
+    if (found == resumables_.end() || found->second.stream != stream) return;
     found->second.stream = 0;
     found->second.expiry = shard_.executor().after(settings_->resumeTimeout, [this, id] {
         resumables_.erase(id);
-        federation_.forgetResumable(id);
+        federation_.forgetResumable(id, shard_.number());
     });
 }
 
-void Remotes::returnResumable(const std::string& id, const std::string& local,
-                              const std::string& remote, std::uint32_t handled) {
-    keepResumable(id, {.local = local,
-                       .remote = remote,
-                       .window = std::make_shared<AckWindow>(shard_.executor(), handled)});
-    lostConnection(id);
+void Remotes::dropMovedResumable(const std::string& id) {
+    if (federation_.homeOfResumable(id) != shard_.number()) resumables_.erase(id);
 }
 
 void Remotes::takeResumable(const std::string& id, const std::string& local,
@@ -185,18 +181,24 @@ void Remotes::takeResumable(const std::string& id, const std::string& local,
         done(std::nullopt);
         return;
     }
+    const std::uint64_t attempt = found->second.attempt = next_++;
     const auto window = found->second.window;
-    RemoteIncoming* before = incoming(found->second.stream);
-    resumables_.erase(found);
-    federation_.forgetResumable(id);
     // Its connection is lost, and we haven't noticed.
-    if (before)
+    if (RemoteIncoming* before = incoming(found->second.stream))
         before->end({.condition = StreamCondition::Conflict,
                      .text = "The stream was resumed on another connection."});
-    awaitSafety(window, safetyChecksMax, std::move(done));
+    awaitSafety(window, safetyChecksMax,
+                [this, id, attempt, done = std::move(done)](std::uint32_t handled) mutable {
+                    const auto found = resumables_.find(id);
+                    if (found == resumables_.end() || found->second.attempt != attempt)
+                        done(std::nullopt);
+                    else
+                        done(handled);
+                });
 }
 
-void Remotes::awaitSafety(std::shared_ptr<AckWindow> window, int patience, Taken done) {
+void Remotes::awaitSafety(std::shared_ptr<AckWindow> window, int patience,
+                          UniqueFunction<void(std::uint32_t)> done) {
     if (window->unsafe() == 0 || patience == 0) {
         done(window->safe());
         return;

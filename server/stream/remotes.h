@@ -78,16 +78,19 @@ public:
     struct Resumable {
         std::string local, remote;
         std::shared_ptr<AckWindow> window;
-        std::uint64_t stream = 0;  // 0: its connection is lost
+        std::uint64_t stream = 0;   // 0: its connection is lost
+        std::uint64_t attempt = 0;  // the last one to resume it
         Timer expiry{};
     };
     void keepResumable(const std::string& id, Resumable resumable);
-    void lostConnection(const std::string& id);
-    // One that was taken for a connection that is lost as well.
-    void returnResumable(const std::string& id, const std::string& local, const std::string& remote,
-                         std::uint32_t handled);
+    // That of this stream, if it is still the one that has it.
+    void lostConnection(const std::string& id, std::uint64_t stream);
+    // It goes on where another shard has it.
+    void dropMovedResumable(const std::string& id);
     // Calls `done` with how many stanzas of it are safe, when all that came are, or after a moment;
-    // with nothing when there is none of these domains. The old one is over then.
+    // with nothing when there is none of these domains, or a later attempt wants it. The connection
+    // that it had is over then. It stays here until `keepResumable` says who has it now: who has
+    // asked may be lost before he hears the answer, and asks again.
     using Taken = UniqueFunction<void(std::optional<std::uint32_t>)>;
     void takeResumable(const std::string& id, const std::string& local, const std::string& remote,
                        Taken done);
@@ -123,7 +126,8 @@ private:
     };
     RemoteLink* findLink(std::string_view local, std::string_view remote);
     RemoteLink* link(const std::string& local, const std::string& remote);
-    void awaitSafety(std::shared_ptr<AckWindow> window, int patience, Taken done);
+    void awaitSafety(std::shared_ptr<AckWindow> window, int patience,
+                     UniqueFunction<void(std::uint32_t)> done);
     void startChecking();
     void check();
 
