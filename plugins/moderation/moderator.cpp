@@ -136,6 +136,18 @@ Verdict Moderator::askToSubscribe(IncomingEvent& event) {
     return Verdict::Stop;
 }
 
+bool Moderator::watchesLinksOf(Account& account, const Jid& jid) const {
+    switch (policy_.links) {
+        case Policy::Links::Pass:
+            return false;
+        case Policy::Links::Remote:
+            return !isOfThisServer(server_, account, jid);
+        case Policy::Links::All:
+            break;
+    }
+    return account.shard().served(jid.domain()) == nullptr;
+}
+
 Verdict Moderator::arrive(IncomingEvent& event) {
     const Stanza& stanza = *event.stanza;
     const Jid& from = stanza.from();
@@ -153,10 +165,9 @@ Verdict Moderator::arrive(IncomingEvent& event) {
     const bool isRequest = stanza.isPresence() && stanza.type() == StanzaType::Subscribe;
     const bool isWord = isFirstWord(stanza);
     if (!isRequest && !isWord) return Verdict::Pass;
-    const bool isLinkRefused =
-        isWord && policy_.links != Policy::Links::Pass && hasLinkForPeople(stanza);
+    const bool isWatched = isWord && watchesLinksOf(account, from);
     const bool isPublished = list && list->isPublished(from);
-    if (!isRequest && !isLinkRefused && !isPublished) return Verdict::Pass;
+    if (!isRequest && !isWatched && !isPublished) return Verdict::Pass;
     if (!isStranger(account, from)) return Verdict::Pass;
     if (isPublished) {
         stoppedBlocked.add();
@@ -164,9 +175,7 @@ Verdict Moderator::arrive(IncomingEvent& event) {
         return Verdict::Stop;
     }
     if (isRequest) return askToSubscribe(event);
-    if (policy_.links == Policy::Links::Remote ? isOfThisServer(server_, account, from)
-                                               : account.shard().served(from.domain()) != nullptr)
-        return Verdict::Pass;
+    if (!isWatched || !hasLinkForPeople(stanza)) return Verdict::Pass;
     stoppedLinks.add();
     event.refusal = notByPolicy(ErrorType::Modify,
                                 "You are a stranger to this account: write first without links.");
@@ -201,9 +210,11 @@ Verdict Moderator::leave(OutgoingEvent& event) {
             notByPolicy(ErrorType::Wait, "You have asked too many people; go on in an hour.");
         return Verdict::Stop;
     }
-    const bool isCorrespondence = policy_.links != Policy::Links::Pass && isFirstWord(stanza) &&
-                                  stanza.child("body", ns::client) && to.hasLocal();
-    if (isCorrespondence && isStranger(account, to)) {
+    // What costs least is asked first: this is the way of every message.
+    const bool isCorrespondence = isFirstWord(stanza) && to.hasLocal() &&
+                                  watchesLinksOf(account, to) && isStranger(account, to) &&
+                                  stanza.child("body", ns::client);
+    if (isCorrespondence) {
         auto& known = account.state<Known>();
         if (known.peers.size() >= std::size_t(policy_.knownMax)) known.peers.clear();
         const Jid bare = to.bare();

@@ -39,6 +39,8 @@ public:
 private:
     // Of this host, on this shard; null while there are none.
     static const BlockList* blocked(Host& host);
+    // Whether first messages of his may have no links.
+    bool watchesLinksOf(Account& account, const Jid& jid) const;
     Verdict askToSubscribe(IncomingEvent& event);
     Task<void> spread();
 
