@@ -24,7 +24,8 @@ def skip(why):
 
 
 def need(program):
-    path = shutil.which(program)
+    # Servers are where the path of a user without rights may not look.
+    path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
     if path is None:
         skip(program + " is not installed")
     return path
