@@ -32,11 +32,17 @@ std::string_view escaped(char c, bool inAttribute) {
     }
 }
 
+// The namespace of `xml:` can't be a default one (Namespaces in XML, 3): its elements keep the prefix.
+void writeName(std::string& out, const Element& element) {
+    if (element.ns() == ns::xml) out += "xml:";
+    out += element.name();
+}
+
 // Without its `>`.
 void writeStart(std::string& out, const Element& element, std::string_view inheritedNs) {
     out += '<';
-    out += element.name();
-    if (!same(element.ns(), inheritedNs)) {
+    writeName(out, element);
+    if (!same(element.ns(), inheritedNs) && element.ns() != ns::xml) {
         out += " xmlns='";
         escapeAttribute(out, element.ns());
         out += '\'';
@@ -49,7 +55,7 @@ void writeStart(std::string& out, const Element& element, std::string_view inher
 
 void writeEnd(std::string& out, const Element& element) {
     out += "</";
-    out += element.name();
+    writeName(out, element);
     out += '>';
 }
 

@@ -114,6 +114,18 @@ TEST_CASE("attributes of other namespaces get a prefix of their own") {
     CHECK(**again == *x);
 }
 
+TEST_CASE("elements of the namespace xml keep their prefix") {
+    // As a default namespace it ends the stream of who reads it.
+    const std::string text =
+        "<a xmlns='urn:a'><xml:b xml:lang='en'><xml:c/><d xmlns='urn:a'/>t</xml:b><e/></a>";
+    const auto tree = parseXml(text);
+    REQUIRE(tree);
+    CHECK(toXml(**tree) == text);
+    const auto again = parseXml(toXml(**tree));
+    REQUIRE(again);
+    CHECK(toXml(**again) == text);
+}
+
 TEST_CASE("what is written reads back as the same tree") {
     // Every character that XML knows below 0x80, and some above.
     std::string all = "\t\n\r";

@@ -291,8 +291,12 @@ async function encryption() {
             await person.isIn();
             await person.openChat(person === romeo ? 'juliet' : 'romeo');
         }
-        await romeo.page.locator('.toggle-omemo').waitFor();
-        return (await romeo.page.locator('.toggle-omemo[data-disabled=false]').count()) > 0;
+        let able = 0;
+        for (const { page } of [romeo, juliet]) {
+            await page.locator('.toggle-omemo').waitFor();
+            able += await page.locator('.toggle-omemo[data-disabled=false]').count();
+        }
+        return able === 2;
     });
     await romeo.page.click('.toggle-omemo');
     await romeo.page.locator('.toggle-omemo .fa-lock').waitFor();
