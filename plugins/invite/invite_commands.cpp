@@ -92,14 +92,6 @@ struct InviteCommands {
     Invitations invitations;
 };
 
-Argument option(std::string name, ArgumentKind kind, std::string help) {
-    return {.name = std::move(name),
-            .kind = kind,
-            .presence = Presence::Optional,
-            .form = Form::Option,
-            .help = std::move(help)};
-}
-
 }  // namespace
 
 std::vector<Command> inviteCommands(Server& server) {
@@ -107,8 +99,8 @@ std::vector<Command> inviteCommands(Server& server) {
     const auto run = [&commands](Task<CommandResult> (InviteCommands::*handler)(CommandCall&)) {
         return [commands, handler](CommandCall& call) { return ((*commands).*handler)(call); };
     };
-    Argument uses =
-        option("uses", ArgumentKind::Integer, "How often it can be used; once if it is not said");
+    Argument uses = optionArgument("uses", ArgumentKind::Integer,
+                                   "How often it can be used; once if it is not said");
     uses.least = 1;
     uses.most = 10000;
     const Argument number{.name = "number",
@@ -121,17 +113,17 @@ std::vector<Command> inviteCommands(Server& server) {
          .details = "Whoever has the link can make an account, also when registration is closed. "
                     "The link is not "
                     "stored and can't be shown again.",
-         .arguments = {option("host", ArgumentKind::Host,
-                              "The host of the account; the first one if it is not said"),
-                       option("account", ArgumentKind::Text,
-                              "The name of the account, kept until the invitation expires"),
-                       option("contact", ArgumentKind::Jid,
-                              "An account that becomes a contact of the invited"),
+         .arguments = {optionArgument("host", ArgumentKind::Host,
+                                      "The host of the account; the first one if it is not said"),
+                       optionArgument("account", ArgumentKind::Text,
+                                      "The name of the account, kept until the invitation expires"),
+                       optionArgument("contact", ArgumentKind::Jid,
+                                      "An account that becomes a contact of the invited"),
                        {.name = "no-account",
                         .kind = ArgumentKind::Flag,
                         .help = "To become a contact alone"},
-                       option("expires", ArgumentKind::Duration,
-                              "How long it can be used, such as 2d"),
+                       optionArgument("expires", ArgumentKind::Duration,
+                                      "How long it can be used, such as 2d"),
                        uses},
          .examples = {{"invite create --account juliet", "for one who shall be juliet"},
                       {"invite create --contact romeo@montague.example --expires 2d",
@@ -139,7 +131,7 @@ std::vector<Command> inviteCommands(Server& server) {
          .run = run(&InviteCommands::create)},
         {.name = "invite list",
          .summary = "Lists the invitations that can be used",
-         .arguments = {option("host", ArgumentKind::Host, "Only those of this host"),
+         .arguments = {optionArgument("host", ArgumentKind::Host, "Only those of this host"),
                        {.name = "all",
                         .kind = ArgumentKind::Flag,
                         .help = "Also used, revoked and expired ones"}},

@@ -86,7 +86,10 @@ struct ModerationCommands {
             co_return CommandResult::refusal("failed", "The list is full.",
                                              "The option moderation.blocked_max says how long it "
                                              "may be.");
-        for (const auto& each : all) co_await each->readBlocks();
+        for (const auto& each : all) {
+            auto reading = each->readBlocks();
+            co_await reading;
+        }
         moderationLog.notice(
             "an address was blocked",
             {{"address", jid.text()}, {"by", call.caller().name}, {"reason", reasonOf(call)}});
@@ -102,7 +105,10 @@ struct ModerationCommands {
         if (!wasThere)
             co_return CommandResult::refusal("not-found", jid.text() + " is not blocked.",
                                              "`epodectl block list` shows who is.");
-        for (const auto& each : all) co_await each->readBlocks();
+        for (const auto& each : all) {
+            auto reading = each->readBlocks();
+            co_await reading;
+        }
         moderationLog.notice("an address was unblocked",
                              {{"address", jid.text()}, {"by", call.caller().name}});
         co_return CommandResult::message(jid.text() + " is not blocked any more.");

@@ -125,10 +125,12 @@ Verdict Moderator::askToSubscribe(IncomingEvent& event) {
     const Jid bare = from.bare();
     // An account of this server was counted when it has asked.
     const bool isForeign = !server_.isLocal(from.domain());
+    const std::string domain = "of " + std::string{from.domain()};
+    // A domain that has asked too often doesn't get the names counted that it makes up then.
     const bool isFine =
-        (!isForeign ||
-         (requests_.take("from " + bare.text(), policy_.requestsFrom, now) &&
-          requests_.take("of " + std::string{from.domain()}, policy_.requestsOf, now))) &&
+        (!isForeign || (!requests_.isUsedUp(domain, policy_.requestsOf, now) &&
+                        requests_.take("from " + bare.text(), policy_.requestsFrom, now) &&
+                        requests_.take(domain, policy_.requestsOf, now))) &&
         requests_.take("to " + event.account.jid().text(), policy_.requestsTo, now);
     if (isFine) return Verdict::Pass;
     stoppedRequests.add();
@@ -279,7 +281,10 @@ Task<Duration> Moderator::care() {
         if (!isRead)
             moderationLog.warning("a list could not be read", {{"list", list->state().name}});
     }
-    if (!published_.empty()) co_await spread();
+    if (!published_.empty()) {
+        auto spreading = spread();
+        co_await spreading;
+    }
     co_return isComplete ? careEvery : careSoon;
 }
 

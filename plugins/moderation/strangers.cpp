@@ -27,6 +27,14 @@ bool HourlyCount::take(const std::string& name, std::int64_t most, SteadyTime no
     return ++count.taken <= most;
 }
 
+bool HourlyCount::isUsedUp(const std::string& name, std::int64_t most, SteadyTime now) {
+    if (most == 0) return false;
+    const std::lock_guard lock{mutex_};
+    const auto found = counts_.find(name);
+    return found != counts_.end() && now - found->second.since <= hour &&
+           found->second.taken >= most;
+}
+
 bool isStranger(Account& account, const Jid& jid) {
     const Jid bare = jid.bare();
     if (const Contact* contact = account.roster().find(bare)) {

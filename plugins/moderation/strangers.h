@@ -22,6 +22,8 @@ class HourlyCount {
 public:
     // False when it was one too many. Zero: as many as they like.
     bool take(const std::string& name, std::int64_t most, SteadyTime now);
+    // Whether the next one would be, without counting it.
+    bool isUsedUp(const std::string& name, std::int64_t most, SteadyTime now);
 
 private:
     struct Count {

@@ -65,8 +65,14 @@ Task<Duration> Service::care() {
     };
     co_await offload(uploads_->workers(), remove);
     filesRemoved.add(std::int64_t(gone.size()));
-    if (!gone.empty()) co_await store.forget(std::move(gone));
-    if (!left.empty()) co_await store.postpone(std::move(left), now + retryAfter);
+    if (!gone.empty()) {
+        auto forgetting = store.forget(std::move(gone));
+        co_await forgetting;
+    }
+    if (!left.empty()) {
+        auto postponing = store.postpone(std::move(left), now + retryAfter);
+        co_await postponing;
+    }
     co_return std::int64_t(doomed.size()) == stepFiles || lookedAt_ != 0 ? soon : every;
 }
 

@@ -86,14 +86,6 @@ struct UploadCommands {
     Server& server;
 };
 
-Argument option(std::string name, ArgumentKind kind, std::string help) {
-    return {.name = std::move(name),
-            .kind = kind,
-            .presence = Presence::Optional,
-            .form = Form::Option,
-            .help = std::move(help)};
-}
-
 }  // namespace
 
 std::vector<Command> uploadCommands(Server& server) {
@@ -101,17 +93,19 @@ std::vector<Command> uploadCommands(Server& server) {
     const auto run = [&commands](Task<CommandResult> (UploadCommands::*handler)(CommandCall&)) {
         return [commands, handler](CommandCall& call) { return ((*commands).*handler)(call); };
     };
-    Argument most = option("most", ArgumentKind::Integer, "How many at most; 100 without it");
+    Argument most =
+        optionArgument("most", ArgumentKind::Integer, "How many at most; 100 without it");
     most.least = 1;
     most.most = 10000;
-    Argument before = option("before", ArgumentKind::Integer,
-                             "Only those with smaller numbers: the next page of the list");
+    Argument before = optionArgument("before", ArgumentKind::Integer,
+                                     "Only those with smaller numbers: the next page of the list");
     before.least = 1;
     return {
         {.name = "upload list",
          .summary = "Lists uploaded files, the newest first",
-         .arguments = {option("account", ArgumentKind::Jid, "Only those of this account"),
-                       option("host", ArgumentKind::Host, "Only those of this host"), most, before},
+         .arguments = {optionArgument("account", ArgumentKind::Jid, "Only those of this account"),
+                       optionArgument("host", ArgumentKind::Host, "Only those of this host"), most,
+                       before},
          .permission = Permission::Operate,
          .examples = {{"upload list --account juliet@capulet.example", "what juliet has uploaded"}},
          .run = run(&UploadCommands::list)},

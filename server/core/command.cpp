@@ -1,8 +1,17 @@
 #include "core/command.h"
 
 #include <stdexcept>
+#include <utility>
 
 namespace epode {
+
+Argument optionArgument(std::string name, ArgumentKind kind, std::string help) {
+    return {.name = std::move(name),
+            .kind = kind,
+            .presence = Presence::Optional,
+            .form = Form::Option,
+            .help = std::move(help)};
+}
 
 std::string_view toText(ArgumentKind kind) {
     switch (kind) {

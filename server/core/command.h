@@ -56,6 +56,9 @@ struct Argument {
     bool isRequired() const { return presence == Presence::Required && kind != ArgumentKind::Flag; }
 };
 
+// `--name VALUE`, which may be left out.
+Argument optionArgument(std::string name, ArgumentKind kind, std::string help);
+
 // What a caller must be allowed to do; each level includes those before it.
 enum class Permission { Watch, Operate, Administer };
 std::string_view toText(Permission permission);

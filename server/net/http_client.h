@@ -36,7 +36,8 @@ class HttpClient {
 public:
     // Without threads, calls block the turn that makes them: for tests on virtual time.
     explicit HttpClient(unsigned threads);
-    // Ends the calls under way, whose answers are problems.
+    // Ends the calls under way, whose answers are problems. Waits for one that still looks up a
+    // name or connects.
     ~HttpClient();
     HttpClient(const HttpClient&) = delete;
     HttpClient& operator=(const HttpClient&) = delete;

@@ -59,18 +59,6 @@ RemoteIncoming::~RemoteIncoming() {
     incomingStreams.add(-1);
 }
 
-bool RemoteIncoming::mayUseDialback() const {
-    switch (settings().dialback) {
-        case RemoteSettings::Dialback::Never:
-            return false;
-        case RemoteSettings::Dialback::OverTls:
-            return isSecured();
-        case RemoteSettings::Dialback::Always:
-            break;
-    }
-    return true;
-}
-
 // ---- bytes
 
 void RemoteIncoming::onData(std::string_view bytes) {
@@ -243,6 +231,10 @@ void RemoteIncoming::receiveAuth(const Element& auth) {
                           {"address", peerAddress()},
                           {"cause", identity_.objection(remote_)}});
         refuseAuth("not-authorized", identity_.objection(remote_));
+        return;
+    }
+    if (remotes().federation().serves(remote_, shard())) {
+        refuseAuth("not-authorized", "That domain is served here.");
         return;
     }
     isAuthenticatedBySasl_ = true;
@@ -473,7 +465,7 @@ void RemoteIncoming::receiveStanza(Document element, std::string_view inner) {
                                                     : "The type of this stanza is unknown."});
         return;
     }
-    ++remotes().history(std::string{stanza->from().domain()}).stanzasIn;
+    ++remotes().history(stanza->from().domain()).stanzasIn;
     if (stanza->isIq() && !stanza->isRequest() && stanza->to().isDomain() &&
         stanza->id().starts_with(RemoteOutgoing::pingPrefix)) {
         remotes().federation().ponged(stanza->to().text(), std::string{stanza->from().domain()},

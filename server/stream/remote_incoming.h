@@ -66,7 +66,6 @@ private:
     void waitForStore();
     void resumeReading();
     void onData(std::string_view bytes) override;
-    bool mayUseDialback() const;
 
     std::string local_;  // as the header says
     std::string remote_;

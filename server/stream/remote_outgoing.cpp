@@ -86,18 +86,6 @@ void RemoteOutgoing::find(RemoteStep step, bool isGood, std::string text,
     if (link_) link_->find(step, isGood, std::move(text), std::move(advice));
 }
 
-bool RemoteOutgoing::mayUseDialback() const {
-    switch (settings().dialback) {
-        case RemoteSettings::Dialback::Never:
-            return false;
-        case RemoteSettings::Dialback::OverTls:
-            return isSecured();
-        case RemoteSettings::Dialback::Always:
-            break;
-    }
-    return true;
-}
-
 // ---- TLS
 
 void RemoteOutgoing::startTls() {

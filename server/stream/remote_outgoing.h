@@ -78,7 +78,6 @@ private:
     void fail(RemoteStep step, std::string text, std::string advice = {},
               bool mayTryOthers = false);
     void find(RemoteStep step, bool isGood, std::string text, std::string advice = {}) const;
-    bool mayUseDialback() const;
 
     RemoteLink* link_;
     const std::string local_;

@@ -74,6 +74,18 @@ RemoteStream::~RemoteStream() = default;
 
 Shard& RemoteStream::shard() const { return remotes_.shard(); }
 const RemoteSettings& RemoteStream::settings() const { return remotes_.settings(); }
+bool RemoteStream::mayUseDialback() const {
+    switch (settings().dialback) {
+        case RemoteSettings::Dialback::Never:
+            return false;
+        case RemoteSettings::Dialback::OverTls:
+            return isSecured();
+        case RemoteSettings::Dialback::Always:
+            break;
+    }
+    return true;
+}
+
 SteadyTime RemoteStream::now() const { return shard().executor().now(); }
 
 void RemoteStream::onData(std::string_view bytes) {

@@ -63,6 +63,8 @@ protected:
     Remotes& remotes() const { return remotes_; }
     Shard& shard() const;
     const RemoteSettings& settings() const;
+    // By the configuration, as the connection is now.
+    bool mayUseDialback() const;
     Transport& transport() { return *transport_; }
     std::string& output() { return transport_->output(); }
     void send(std::string_view xml) { transport_->send(xml); }

@@ -213,7 +213,7 @@ void Remotes::awaitSafety(std::shared_ptr<AckWindow> window, int patience,
 
 // ---- upkeep
 
-RemoteHistory& Remotes::history(const std::string& remote) {
+RemoteHistory& Remotes::history(std::string_view remote) {
     if (const auto found = histories_.find(remote); found != histories_.end()) return found->second;
     if (histories_.size() >= historiesMax)
         std::erase_if(histories_, [this](const auto& entry) {
@@ -221,7 +221,7 @@ RemoteHistory& Remotes::history(const std::string& remote) {
                 links_.lower_bound(std::pair{std::string_view{}, std::string_view{entry.first}});
             return used == links_.end() || used->first.second != entry.first;
         });
-    return histories_[remote];
+    return histories_[std::string{remote}];
 }
 
 void Remotes::startChecking() {

@@ -97,8 +97,9 @@ public:
 
     // ---- for operators
 
-    RemoteHistory& history(const std::string& remote);
-    const std::map<std::string, RemoteHistory>& histories() const { return histories_; }
+    RemoteHistory& history(std::string_view remote);
+    using Histories = std::map<std::string, RemoteHistory, std::less<>>;
+    const Histories& histories() const { return histories_; }
     struct LinkStatus {
         std::string local, remote, direction, state, address, authentication;
         bool isSecured = false;
@@ -139,7 +140,7 @@ private:
     std::map<std::uint64_t, std::unique_ptr<RemoteStream>> streams_;
     std::map<std::uint64_t, RemoteIncoming*> incoming_;  // of those
     std::map<std::string, Resumable> resumables_;
-    std::map<std::string, RemoteHistory> histories_;
+    Histories histories_;
     std::uint64_t next_ = 1;
     Timer checking_;
     std::map<std::uint64_t, Timer> polling_;

@@ -149,6 +149,20 @@ TEST_CASE("one address, and one foreign domain, asks so many people in an hour")
     CHECK(refused == 5);
 }
 
+TEST_CASE("a domain that has asked too often gains nothing by making up names") {
+    TestServer server{"[moderation]\nrequests_per_hour_from_domain = 1"};
+    auto& juliet = server.login("juliet@capulet.example/balcony");
+    const auto ask = [&](int name) {
+        arrives(server, request("m" + std::to_string(name) + "@elsewhere.example"));
+    };
+    ask(0);
+    CHECK(requests(juliet) == 1);
+    // More of them than are counted.
+    constexpr int many = 51'000;
+    for (int name = 1; name < many; ++name) ask(name);
+    CHECK(requests(juliet) == 0);
+}
+
 TEST_CASE("nothing comes from a blocked address or domain, and nothing goes there") {
     TestServer server{"", 3};
     auto& juliet = server.login("juliet@capulet.example/balcony");

@@ -266,6 +266,12 @@ TEST_CASE("s2s: nobody speaks for a domain of this server's own") {
     auto& peer = stage.secured("capulet.example", showing({"mantua.example"}, false));
     peer.forget().send(key("capulet.example", domain));
     CHECK(has(peer.next(), "policy-violation"));
+    // Nor with a certificate for all that is below it.
+    for (const std::string own : {"capulet.example", "conference.capulet.example"}) {
+        auto& other = stage.secured(own, showing({"capulet.example", "*.capulet.example"}));
+        other.forget().send(Stage::auth(own));
+        CHECK(has(other.next(), "<not-authorized"));
+    }
 }
 
 TEST_CASE("s2s: answers that nobody has asked for are not believed") {
