@@ -147,7 +147,7 @@ void Service::tellMentioned(const At& at, const Room::Outgoing& said) {
     }
     for (const Jid& person : people) {
         // Those who have registered a nickname want it (3.2), and who is here has heard it.
-        const Affiliated* entry = room.entryOf(person);
+        const auto entry = room.entryOf(person);
         if (!entry || entry->affiliation < Affiliation::Member || entry->nick.empty()) continue;
         if (!room.byBare(person).empty()) continue;
         auto message = Stanza::message(StanzaType::Normal, room.address, person,
