@@ -69,6 +69,14 @@ void Service::invite(const At& at, Occupant* occupant, const StanzaPtr& message,
         isForMembers = isForMembers || (room.config.isMembersOnly &&
                                         room.affiliationOf(to->bare()) == Affiliation::None);
     }
+    // It is a way to write to strangers.
+    if (!room.mayAct(occupant->bare, limits_.actionsPerMinute, at.shard.executor().now(),
+                     invited.size())) {
+        refuse(at, *message,
+               {ErrorType::Wait, Condition::PolicyViolation,
+                "You invite too many people at once; try again in a minute."});
+        return;
+    }
     if (!isForMembers) {
         for (const auto& [to, element] : invited)
             sendInvitation(at, to, occupant->bare, reasonOf(*element), element);
@@ -207,6 +215,14 @@ void Service::requestVoice(const At& at, Occupant& occupant, const StanzaPtr& me
         refuse(at, *message, forbidden("Nobody asks for voice in this room."));
         return;
     }
+    const SteadyTime now = at.shard.executor().now();
+    if (now < occupant.mayAskAt) {
+        refuse(at, *message,
+               {ErrorType::Wait, Condition::PolicyViolation,
+                "You have asked already; the moderators will answer."});
+        return;
+    }
+    occupant.mayAskAt = now + std::chrono::minutes{1};
     DataForm asked{FormKind::Form, names::request};
     asked.setTitle("Voice request");
     asked.setInstructions("Shall this person be allowed to speak in the room?");

@@ -73,8 +73,8 @@ void Service::receivePresence(const At& at, const StanzaPtr& presence) {
     const bool isWatched = room.affiliationOf(presence->from().bare()) < Affiliation::Admin;
     const bool isHere = occupant || presence->root().child("x", names::muc);
     if (isWatched && isHere &&
-        !room.takesPresence(presence->from().bare(), limits_.presencesPerMinute,
-                            at.shard.executor().now())) {
+        !room.mayAct(presence->from().bare(), limits_.actionsPerMinute,
+                     at.shard.executor().now())) {
         refuse(at, *presence,
                {ErrorType::Wait, Condition::PolicyViolation,
                 "You come, go or change too often in this room; try again in a minute."});

@@ -21,7 +21,7 @@ struct Limits {
     std::size_t vcardBytesMax;
     std::size_t pageMax;
     std::size_t listItemsMax;
-    std::int64_t presencesPerMinute;
+    std::int64_t actionsPerMinute;
     std::size_t presenceBytesMax;
     std::int64_t auditDays;
     bool refusesConfusable;

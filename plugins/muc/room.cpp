@@ -119,7 +119,7 @@ Occupant* Room::bySerial(unsigned serial, Place*& place) const {
 }
 
 // So many in a minute, and as many at once.
-bool Room::takesPresence(const Jid& bare, std::int64_t perMinute, SteadyTime now) {
+bool Room::mayAct(const Jid& bare, std::int64_t perMinute, SteadyTime now, std::size_t times) {
     if (perMinute == 0) return true;
     const double most = double(perMinute);
     if (paces_.size() >= tidyPacesAt_) {
@@ -132,8 +132,8 @@ bool Room::takesPresence(const Jid& bare, std::int64_t perMinute, SteadyTime now
     const double minutes = std::chrono::duration<double>(now - pace.at).count() / 60;
     pace.left = std::min(most, pace.left + most * minutes);
     pace.at = now;
-    if (pace.left < 1) return false;
-    pace.left -= 1;
+    if (pace.left < double(times)) return false;
+    pace.left -= double(times);
     return true;
 }
 

@@ -51,6 +51,7 @@ struct Occupant {
     std::vector<Place> places;  // the first one's presence is shown to others
     SteadyTime since{};         // when he has come; long ago after a restart
     SteadyTime mayWriteAt{};    // slow mode
+    SteadyTime mayAskAt{};      // for voice
     // His presence as others see it, without and with his real address; made when it is needed.
     StanzaPtr shown;
     StanzaPtr shownWithJid;
@@ -190,9 +191,9 @@ public:
     // has been told of this one. 0: not everybody.
     std::uint64_t toldListeners = 0;
 
-    // Who has said how much lately by presence: coming, going and coming, new status, new nickname.
-    // False when it was one too many. 0: any number.
-    bool takesPresence(const Jid& bare, std::int64_t perMinute, SteadyTime now);
+    // How much somebody has made others hear lately beside his words: by coming, a new status, a
+    // new nickname, invitations. False when it was too much. 0: any number.
+    bool mayAct(const Jid& bare, std::int64_t perMinute, SteadyTime now, std::size_t times = 1);
 
     // Who has asked lately to become a member.
     std::unordered_map<Jid, SteadyTime> knocks;

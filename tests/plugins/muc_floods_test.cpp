@@ -29,8 +29,8 @@ TEST_CASE("a flood of one person's presence is cut, and he is heard again later"
         GENERATE(as<std::string>{}, "status", "nickname", "coming and going", "entering again");
     CAPTURE(how);
     // (The plugin that counts nicknames by itself is not asked here.)
-    Coven verona{
-        {}, "[muc]\npresences_per_minute = 20\n[moderation]\nroom_nick_changes_per_minute = 0"};
+    Coven verona{{},
+                 "[muc]\nactions_per_minute = 20\n[moderation]\nroom_nick_changes_per_minute = 0"};
     verona.everybodyIn();
     verona.server.advance(std::chrono::minutes{2});
     verona.forget();
@@ -65,11 +65,43 @@ TEST_CASE("a flood of one person's presence is cut, and he is heard again later"
 }
 
 TEST_CASE("who goes is let go, however often he came") {
-    Coven verona{{}, "[muc]\npresences_per_minute = 2"};
+    Coven verona{{}, "[muc]\nactions_per_minute = 2"};
     verona.joins(verona.romeo, "romeo");
     for (int i = 0; i < 10; ++i) verona.romeo.send(presenceXml("romeo"));
     verona.romeo.forget().send("<presence type='unavailable' to='" + coven + "/romeo'/>");
     CHECK(hears(verona.romeo) == Texts{"-romeo none/none romeo@montague.example/orchard 110"});
+}
+
+TEST_CASE("nobody writes to strangers, or to moderators, by the dozen") {
+    Coven verona{{{"moderatedroom", "1"}}, "[muc]\nactions_per_minute = 20"};
+    verona.joins(verona.romeo, "romeo");
+    verona.forget();
+    auto& nurse = verona.server.login("nurse@capulet.example/house");
+    const std::string invite = "<invite to='nurse@capulet.example'/>";
+    const auto invites = [&](TestClient& who, int times) {
+        std::string all;
+        for (int i = 0; i < times; ++i) all += invite;
+        who.send("<message to='" + coven + "'><x xmlns='" + mucNs + "#user'>" + all +
+                 "</x></message>");
+    };
+    // Also not by making a room of one's own.
+    for (int i = 0; i < 5; ++i) invites(verona.juliet, 8);
+    CHECK(countOf(hears(verona.juliet), "!message wait policy-violation") == 3);
+    CHECK(nurse.all().size() == 16);
+    verona.server.advance(std::chrono::minutes{1});
+    verona.juliet.forget();
+    invites(verona.juliet, 20);
+    CHECK(nurse.all().size() == 20);
+    // Voice is asked for once.
+    verona.forget();
+    for (int i = 0; i < 5; ++i)
+        verona.romeo.send(
+            "<message to='" + coven +
+            "'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>" + mucNs +
+            "#request</value></field><field var='muc#role'><value>participant"
+            "</value></field></x></message>");
+    CHECK(verona.juliet.all().size() == 1);
+    CHECK(countOf(hears(verona.romeo), "!message wait policy-violation") == 4);
 }
 
 TEST_CASE("a flood of strangers into one room leaves the next room alone") {
