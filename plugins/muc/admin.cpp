@@ -5,9 +5,11 @@
 #include "names.h"
 
 #include "core/log.h"
+#include "core/rsm.h"
 
 #include <algorithm>
-#include <map>
+#include <limits>
+#include <set>
 
 namespace epode::muc {
 
@@ -19,6 +21,63 @@ void addListed(Element& query, const Jid& jid, const Affiliated& entry) {
     if (!entry.nick.empty() && entry.affiliation != Affiliation::Outcast)
         item.set("nick", entry.nick);
     if (!entry.reason.empty()) item.addWithText("reason", entry.reason);
+}
+
+// What a request for one list may ask for (XEP-0059).
+struct ListWish {
+    PageRequest page;
+    Jid after;
+    Jid before;
+};
+std::variant<ListWish, StanzaError> readWish(const Element& query) {
+    auto read = readPageRequest(query);
+    if (auto* error = std::get_if<StanzaError>(&read)) return std::move(*error);
+    ListWish wish{.page = std::move(std::get<PageRequest>(read)), .after = {}, .before = {}};
+    if (wish.page.index)
+        return StanzaError{Condition::FeatureNotImplemented,
+                           "Pages are asked for by addresses, not by index."};
+    const auto take = [](const std::optional<std::string>& text, Jid& jid) {
+        if (!text || text->empty()) return true;
+        const auto parsed = Jid::parse(*text);
+        if (parsed) jid = parsed->bare();
+        return parsed.has_value();
+    };
+    if (!take(wish.page.after, wish.after) || !take(wish.page.before, wish.before))
+        return StanzaError{Condition::ItemNotFound, "This is no address of the list."};
+    return wish;
+}
+
+// The list, or as much of it as was asked for and as is allowed; then it says so.
+void addList(Element& query, const Affiliations& all, Affiliation wanted, const ListWish& wish,
+             std::size_t mostOfAll, bool isAlone) {
+    const std::size_t count = all.count(wanted);
+    const std::size_t asked =
+        wish.page.max ? std::size_t(*wish.page.max) : std::numeric_limits<std::size_t>::max();
+    const std::size_t most = std::min(asked, mostOfAll);
+    auto items = wish.page.isBackward() ? all.pageBefore(wanted, wish.before, most)
+                                        : all.page(wanted, wish.after, most);
+    // Other servers take no larger stanzas.
+    std::size_t bytes = 0;
+    std::size_t fitting = 0;
+    const auto sizeOf = [](const Affiliations::Entry& item) {
+        return 80 + item.first.text().size() + item.second.nick.size() + item.second.reason.size();
+    };
+    while (fitting < items.size() && bytes < listBytesMax)
+        bytes +=
+            sizeOf(wish.page.isBackward() ? items[items.size() - ++fitting] : items[fitting++]);
+    if (wish.page.isBackward())
+        items.erase(items.begin(), items.end() - std::ptrdiff_t(fitting));
+    else
+        items.resize(fitting);
+    for (const auto& [jid, entry] : items) addListed(query, jid, entry);
+    if (!isAlone || (!wish.page.isAsked && items.size() == count)) return;
+    Page page;
+    if (!items.empty()) {
+        page.first = items.front().first.text();
+        page.last = items.back().first.text();
+    }
+    page.count = count;
+    addPage(query, page);
 }
 
 // What the log calls a change; nothing when it is none.
@@ -58,6 +117,13 @@ Task<Reply> Service::readLists(const Iq& iq) {
     if (!room) co_return noSuchRoom();
     const auto items = iq.payload().children();
     const Jid bare = iq.from().bare();
+    const auto read = readWish(iq.payload());
+    if (const auto* error = std::get_if<StanzaError>(&read)) co_return *error;
+    const auto& wish = std::get<ListWish>(read);
+    std::size_t lists = 0;
+    for (const Element& item : items)
+        if (item.is("item", names::admin)) ++lists;
+    if (wish.page.isAsked && lists != 1) co_return badRequest("Pages are of one list.");
     Document query{"query", names::admin};
     std::size_t asked = 0;
     for (const Element& item : items) {
@@ -88,10 +154,7 @@ Task<Reply> Service::readLists(const Iq& iq) {
         if (!wanted || *wanted == Affiliation::None)
             co_return badRequest("There is no list of this affiliation.");
         if (!mayReadList(*room, bare, *wanted)) co_return forbidden("You may not read this list.");
-        std::map<Jid, const Affiliated*> sorted;
-        for (const auto& [jid, entry] : room->affiliations())
-            if (entry.affiliation == *wanted) sorted.emplace(jid, &entry);
-        for (const auto& [jid, entry] : sorted) addListed(*query, jid, *entry);
+        addList(*query, room->affiliations(), *wanted, wish, limits_.listItemsMax, lists == 1);
     }
     if (asked == 0) co_return badRequest("Ask for a list.");
     co_return Reply{std::move(query)};
@@ -136,25 +199,23 @@ void Service::changeRole(const At& at, Occupant& occupant, Role role, const Note
     });
 }
 
-// Where nobody waits for it.
-void Service::setRole(const At& at, Occupant& occupant, Role role, Note note,
-                      const std::string& by) {
-    const auto voice = voiceChange(*at.room, occupant.bare, role);
-    if (voice) {
-        Change change = *voice;
-        change.note = note;
-        change.by = by;
-        std::vector<Change> changes{change};
-        // The task looks at the room before it waits for the store.
-        start(storeAffiliations(at.room, std::move(changes)),
-              [keep = at.host.sharedServices()](std::optional<std::optional<StanzaError>>,
-                                                std::exception_ptr failure) {
-                  if (failure) Log{"muc"}.warning("a change of voice could not be stored");
-              });
-        at.room->setAffiliation(change.person, change.entry);
+// Where nobody waits for it: who has asked for voice gets it, if he still has none.
+Task<void> Service::giveVoice(At at, Jid client, std::string by) {
+    const RoomPtr room = at.room;
+    const auto turn = co_await room->turns.take();
+    const Occupant* asking = room->byClient(client);
+    if (room->isGone || !asking || asking->role != Role::Visitor) co_return;
+    if (auto change = voiceChange(*room, asking->bare, Role::Participant)) {
+        change->by = std::move(by);
+        std::vector<Change> changes{*change};
+        const auto refusal = co_await storeAffiliations(room, std::move(changes));
+        if (refusal || room->isGone) co_return;
+        room->setAffiliation(change->person, change->entry);
     }
+    Occupant* heard = room->byClient(client);
+    if (!heard || heard->role != Role::Visitor) co_return;
     std::vector<UniqueFunction<void()>> later;
-    changeRole(at, occupant, role, note, later);
+    changeRole(at, *heard, Role::Participant, {}, later);
     for (auto& next : later) next();
 }
 
@@ -163,8 +224,8 @@ std::optional<Service::Change> Service::voiceChange(const Room& room, const Jid&
     const Affiliation affiliation = room.affiliationOf(bare);
     if (wanted != Role::Visitor && wanted != Role::Participant) return std::nullopt;
     if (affiliation >= Affiliation::Admin) return std::nullopt;
-    const Affiliated* known = room.entryOf(bare);
-    Change change{.person = bare, .entry = known ? *known : Affiliated{}, .note = {}};
+    const auto known = room.entryOf(bare);
+    Change change{.person = bare, .entry = known.value_or(Affiliated{}), .note = {}};
     const Voice before = change.entry.voice;
     const bool isUsual = roleAtEntry(affiliation, room.config.kind()) == wanted;
     change.entry.voice = isUsual                   ? Voice::Usual
@@ -180,17 +241,16 @@ std::optional<Service::Change> Service::voiceChange(const Room& room, const Jid&
 
 // ---- affiliations
 
-Task<std::optional<StanzaError>> Service::storeAffiliations(RoomPtr room,
-                                                            std::vector<Change> changes) {
+std::optional<StanzaError> Service::rowsOf(const RoomPtr& room, const std::vector<Change>& changes,
+                                           std::vector<Affiliations::Entry>& rows,
+                                           std::vector<AuditEntry>& entries) const {
     std::size_t most = room->affiliations().size();
-    std::vector<std::pair<Jid, Affiliated>> rows;
-    std::vector<AuditEntry> entries;
     const WallTime now = Executor::current()->wallNow();
     for (const Change& change : changes) {
-        const Affiliated* known = room->entryOf(change.person);
+        const auto known = room->entryOf(change.person);
         if (!known && !change.entry.isNothing()) ++most;
         rows.emplace_back(change.person, change.entry);
-        const auto action = actionOf(known ? *known : Affiliated{}, change.entry);
+        const auto action = actionOf(known.value_or(Affiliated{}), change.entry);
         if (action.empty()) continue;
         entries.push_back({.room = room->address,
                            .at = now,
@@ -201,8 +261,16 @@ Task<std::optional<StanzaError>> Service::storeAffiliations(RoomPtr room,
                            .until = change.entry.until});
     }
     if (most > limits_.affiliationsMax)
-        co_return StanzaError{ErrorType::Wait, Condition::ResourceConstraint,
-                              "This room keeps as many people as it may."};
+        return StanzaError{ErrorType::Wait, Condition::ResourceConstraint,
+                           "This room keeps as many people as it may."};
+    return std::nullopt;
+}
+
+Task<std::optional<StanzaError>> Service::storeAffiliations(RoomPtr room,
+                                                            std::vector<Change> changes) {
+    std::vector<Affiliations::Entry> rows;
+    std::vector<AuditEntry> entries;
+    if (auto refusal = rowsOf(room, changes, rows, entries)) co_return refusal;
     const std::int64_t id = room->id;
     co_await store_.saveAffiliations(id, std::move(rows), std::move(entries));
     co_return std::nullopt;
@@ -211,7 +279,7 @@ Task<std::optional<StanzaError>> Service::storeAffiliations(RoomPtr room,
 void Service::applyAffiliation(const At& at, const Change& change, int expelCode,
                                std::vector<UniqueFunction<void()>>& later) {
     Room& room = *at.room;
-    const Affiliated* known = room.entryOf(change.person);
+    const auto known = room.entryOf(change.person);
     const bool isVoiceChanged = (known ? known->voice : Voice::Usual) != change.entry.voice;
     const bool isMuting = isVoiceChanged && change.entry.voice == Voice::Muted;
     room.setAffiliation(change.person, change.entry);
@@ -280,6 +348,7 @@ Task<Reply> Service::changeLists(const Iq& iq) {
     };
     std::vector<RoleChange> roles;
     std::vector<Change> changes;
+    std::set<std::string> nicks;
     std::size_t owners = room->ownerCount();
     std::size_t count = 0;
     for (const Element& item : iq.payload().children()) {
@@ -318,6 +387,9 @@ Task<Reply> Service::changeLists(const Iq& iq) {
         }
         Change change{
             .person = person->bare(), .entry = {}, .note = std::move(note), .by = bare.text()};
+        // What comes of them is looked at one by one: the last owner would slip through.
+        if (isNamed(changes, change.person))
+            co_return badRequest("One address can't be changed twice at once.");
         const Affiliation before = room->ownAffiliationOf(change.person);
         if (auto refusal = whyNotAffiliation(actor.affiliation, before, *wanted))
             co_return *refusal;
@@ -325,7 +397,7 @@ Task<Reply> Service::changeLists(const Iq& iq) {
             co_return conflict("You can't ban yourself.");
         if (!change.person.hasLocal() && *wanted >= Affiliation::Admin)
             co_return notAcceptable("Whole domains can be members or banned.");
-        if (const Affiliated* known = room->entryOf(change.person)) change.entry = *known;
+        change.entry = room->entryOf(change.person).value_or(Affiliated{});
         change.entry.affiliation = *wanted;
         if (*wanted == Affiliation::Outcast) {
             change.entry.reason = change.note.reason;
@@ -340,6 +412,8 @@ Task<Reply> Service::changeLists(const Iq& iq) {
             const Jid other = wish ? room->reserver(wish->key) : Jid{};
             if (!other.empty() && other != change.person)
                 co_return conflict("This nickname is reserved by somebody else.");
+            if (wish && !nicks.insert(wish->key).second)
+                co_return conflict("Two people can't have one nickname.");
             change.entry.nick = wish ? wish->text : std::string{};
         }
         if (before == Affiliation::Owner && *wanted != Affiliation::Owner) --owners;

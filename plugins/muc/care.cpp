@@ -104,6 +104,13 @@ Task<Duration> Service::care() {
     co_return lookEvery;
 }
 
+Task<void> Service::forgetPerson(RoomPtr room, Jid account) {
+    const auto turn = co_await room->turns.take();
+    const auto entry = room->entryOf(account);
+    if (entry && entry->affiliation != Affiliation::Outcast) room->setAffiliation(account, {});
+    room->hats.wearers.erase(account);
+}
+
 // Who gets the name of an account that was removed must not get its rights.
 void Service::accountRemoved(const Jid& account) {
     Host* host = server_.here().host(host_);
@@ -117,8 +124,7 @@ void Service::accountRemoved(const Jid& account) {
         Shard& shard = server_.shard(i);
         shard.executor().post([this, &shard, account, keep = host->sharedServices()] {
             rooms(shard).each([&](const RoomPtr& room) {
-                if (room->ownAffiliationOf(account) > Affiliation::None)
-                    room->setAffiliation(account, {});
+                start(forgetPerson(room, account), [keep](std::exception_ptr) {});
             });
         });
     }

@@ -42,6 +42,7 @@ struct RoomConfig {
     bool isArchived = true;
     bool forwardsMentions = false;  // to members who are not here (XEP-0452)
     bool mayKnock = true;           // who may not enter asks by registering, and admins answer
+    bool locksNicks = false;        // who has registered a nickname uses that one
     bool isLockedDown = false;      // for the moment nobody but members comes in or speaks
     Whois whois = Whois::Moderators;
     AllowPm allowPm = AllowPm::Anyone;

@@ -81,7 +81,7 @@ Task<Reply> Service::aboutRoom(const Iq& iq) {
         if (node != names::ownNick)
             co_return StanzaError{Condition::FeatureNotImplemented, "There is no such node."};
         query->set("node", node);
-        const Affiliated* entry = room->entryOf(iq.from().bare());
+        const auto entry = room->entryOf(iq.from().bare());
         if (entry && !entry->nick.empty())
             query->add("identity")
                 .set("category", "conference")

@@ -64,7 +64,9 @@ void Service::sendHistory(const At& at, Room& room, const Jid& to, const Element
             auto copy = first->message->copy();
             std::string inner;
             writeInnerXml(inner, first->message->root());
-            copy->setInner(inner + delayXml(room, first->id.stamp()));
+            // What its owner has brought in says already when it was said (7.9).
+            const bool isDated = first->message->child("delay", ns::delay) != nullptr;
+            copy->setInner(isDated ? inner : inner + delayXml(room, first->id.stamp()));
             first->delayed = std::move(copy);
         }
         send(first->delayed, to);

@@ -8,6 +8,8 @@
 #include "core/log.h"
 #include "core/namespaces.h"
 
+#include <algorithm>
+
 namespace epode::muc {
 
 namespace {
@@ -44,7 +46,7 @@ void Service::invite(const At& at, Occupant* occupant, const StanzaPtr& message,
             return;
         }
     }
-    std::vector<Change> members;
+    bool isForMembers = false;
     std::vector<std::pair<Jid, const Element*>> invited;
     for (const Element& child : x.children()) {
         if (!child.is("invite", names::user)) continue;
@@ -64,36 +66,72 @@ void Service::invite(const At& at, Occupant* occupant, const StanzaPtr& message,
             return;
         }
         invited.emplace_back(*to, &child);
-        const bool isStranger = room.affiliationOf(to->bare()) == Affiliation::None;
-        if (!room.config.isMembersOnly || !isStranger) continue;
-        Affiliated entry;
-        if (const Affiliated* known = room.entryOf(to->bare())) entry = *known;
-        entry.affiliation = Affiliation::Member;
-        members.push_back({.person = to->bare(),
-                           .entry = std::move(entry),
-                           .note = {},
-                           .by = occupant->bare.text()});
+        isForMembers = isForMembers || (room.config.isMembersOnly &&
+                                        room.affiliationOf(to->bare()) == Affiliation::None);
     }
-    const Jid inviter = occupant->bare;
-    if (members.empty()) {
-        for (const auto& [to, element] : invited)
-            sendInvitation(at, to, inviter, reasonOf(*element), element);
+    // It is a way to write to strangers.
+    if (!room.mayAct(occupant->bare, limits_.actionsPerMinute, at.shard.executor().now(),
+                     invited.size())) {
+        refuse(at, *message,
+               {ErrorType::Wait, Condition::PolicyViolation,
+                "You invite too many people at once; try again in a minute."});
         return;
     }
+    if (!isForMembers) {
+        for (const auto& [to, element] : invited)
+            sendInvitation(at, to, occupant->bare, reasonOf(*element), element);
+        return;
+    }
+    std::vector<Jid> people;
+    for (const auto& [to, element] : invited) people.push_back(to.bare());
     // Members first: who follows the invitation at once is let in.
-    start(storeAffiliations(at.room, members),
-          [this, at, members, invited, inviter, message, hold = std::move(hold),
+    start(makeMembers(at, std::move(people), occupant->bare.text()),
+          [this, at, invited, inviter = occupant->bare, message, hold = std::move(hold),
            keep = at.host.sharedServices()](std::optional<std::optional<StanzaError>> refusal,
                                             std::exception_ptr failure) {
-              if (failure || *refusal) {
-                  at.shard.refuse(*message, failure ? notNow() : **refusal);
+              if (failure) {
+                  at.shard.refuse(*message, notNow());
                   return;
               }
-              std::vector<UniqueFunction<void()>> later;
-              for (const Change& change : members) applyAffiliation(at, change, 0, later);
+              if (const auto& problem = refusal.value()) {
+                  at.shard.refuse(*message, *problem);
+                  return;
+              }
               for (const auto& [to, element] : invited)
                   sendInvitation(at, to, inviter, reasonOf(*element), element);
           });
+}
+
+// Of those who have no affiliation yet. Who was banned meanwhile stays so.
+Task<std::optional<StanzaError>> Service::makeMembers(At at, std::vector<Jid> people,
+                                                      std::string by) {
+    const RoomPtr room = at.room;
+    const auto turn = co_await room->turns.take();
+    if (room->isGone) co_return noSuchRoom();
+    std::vector<Change> members;
+    for (const Jid& person : people) {
+        const Affiliation before = room->affiliationOf(person);
+        if (before == Affiliation::Outcast)
+            co_return forbidden("This person is banned from the room.");
+        const bool isNamed =
+            std::any_of(members.begin(), members.end(),
+                        [&person](const Change& change) { return change.person == person; });
+        if (before != Affiliation::None || isNamed) continue;
+        Change change{.person = person,
+                      .entry = room->entryOf(person).value_or(Affiliated{}),
+                      .note = {},
+                      .by = by};
+        change.entry.affiliation = Affiliation::Member;
+        members.push_back(std::move(change));
+    }
+    if (members.empty()) co_return std::nullopt;
+    const auto refusal = co_await storeAffiliations(room, members);
+    if (refusal) co_return *refusal;
+    if (room->isGone) co_return noSuchRoom();
+    std::vector<UniqueFunction<void()>> later;
+    for (const Change& change : members) applyAffiliation(at, change, 0, later);
+    for (auto& next : later) next();
+    co_return std::nullopt;
 }
 
 // Only to people who belong to the room: it is no way to write to strangers.
@@ -162,7 +200,10 @@ void Service::requestVoice(const At& at, Occupant& occupant, const StanzaPtr& me
             return;
         }
         if (asking->role != Role::Visitor) return;
-        setRole(at, *asking, Role::Participant, {}, occupant.bare.text());
+        start(giveVoice(at, asking->places.front().jid, occupant.bare.text()),
+              [keep = at.host.sharedServices()](std::exception_ptr failure) {
+                  if (failure) Log{"muc"}.warning("a change of voice could not be stored");
+              });
         return;
     }
     if (form.text("muc#role") != "participant") {
@@ -174,6 +215,14 @@ void Service::requestVoice(const At& at, Occupant& occupant, const StanzaPtr& me
         refuse(at, *message, forbidden("Nobody asks for voice in this room."));
         return;
     }
+    const SteadyTime now = at.shard.executor().now();
+    if (now < occupant.mayAskAt) {
+        refuse(at, *message,
+               {ErrorType::Wait, Condition::PolicyViolation,
+                "You have asked already; the moderators will answer."});
+        return;
+    }
+    occupant.mayAskAt = now + std::chrono::minutes{1};
     DataForm asked{FormKind::Form, names::request};
     asked.setTitle("Voice request");
     asked.setInstructions("Shall this person be allowed to speak in the room?");

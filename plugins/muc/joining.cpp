@@ -38,7 +38,7 @@ bool tellsOfAbsence(Condition condition) {
 
 // With what its moderators have said about it.
 StanzaError banned(const Room& room, const Jid& bare) {
-    const Affiliated* entry = room.entryOf(bare);
+    auto entry = room.entryOf(bare);
     if (!entry || entry->affiliation != Affiliation::Outcast) entry = room.entryOf(bare.host());
     std::string text = "You are banned from this room";
     if (entry && entry->until) text += " until " + formatDateTime(*entry->until);
@@ -69,17 +69,31 @@ void Service::receivePresence(const At& at, const StanzaPtr& presence) {
                 "Choose a nickname: room@service/nickname."});
         return;
     }
+    // Each is sent to all, and coming costs as much as all of them.
+    const bool isWatched = room.affiliationOf(presence->from().bare()) < Affiliation::Admin;
+    const bool isHere = occupant || presence->root().child("x", names::muc);
+    if (isWatched && isHere &&
+        !room.mayAct(presence->from().bare(), limits_.actionsPerMinute,
+                     at.shard.executor().now())) {
+        refuse(at, *presence,
+               {ErrorType::Wait, Condition::PolicyViolation,
+                "You come, go or change too often in this room; try again in a minute."});
+        return;
+    }
     if (presence->root().child("x", names::muc)) {
-        const auto nick = readNick(presence->to().resource(), limits_.nickBytesMax);
+        auto nick = readNick(presence->to().resource(), limits_.nickBytesMax);
+        if (auto own = lockedNick(room, presence->from().bare())) nick = std::move(own);
         // Who is in already has lost his idea of the room: he gets everything again (17.3, 3).
         if (occupant && (!nick || nick->key == occupant->key)) {
+            if (isTooLarge(at, *presence)) return;
             auto clean = cleanPresence(*presence);
             Place& place = *occupant->place(presence->from());
             const bool isChanged = place.presence->toXml() != clean->toXml();
             place.presence = clean;
             place.isRestored = false;
             occupant->changed();
-            welcome(at, *occupant, place, *presence, false, false);
+            welcome(at, *occupant, place, *presence, false,
+                    occupant->nick != presence->to().resource());
             if (isChanged && isShown(room, occupant->role))
                 tellOthers(at, *occupant, StanzaType::None, nullptr, {});
             return;
@@ -88,6 +102,8 @@ void Service::receivePresence(const At& at, const StanzaPtr& presence) {
             enter(at, presence, false);
             return;
         }
+        if (!isTooLarge(at, *presence)) changeNick(at, *occupant, presence, true);
+        return;
     }
     if (!occupant) {
         // A client that believes to be in, and is not (7.2.18).
@@ -98,15 +114,18 @@ void Service::receivePresence(const At& at, const StanzaPtr& presence) {
         server_.route(gone);
         return;
     }
-    if (presence->toXml().size() > limits_.presenceBytesMax) {
-        refuse(at, *presence, tooLong("presence"));
-        return;
-    }
+    if (isTooLarge(at, *presence)) return;
     const auto nick = readNick(presence->to().resource(), limits_.nickBytesMax);
     if (nick && nick->text == occupant->nick)
         changePresence(at, *occupant, presence);
     else
-        changeNick(at, *occupant, presence);
+        changeNick(at, *occupant, presence, false);
+}
+
+bool Service::isTooLarge(const At& at, const Stanza& presence) {
+    if (presence.toXml().size() <= limits_.presenceBytesMax) return false;
+    refuse(at, presence, tooLong("presence"));
+    return true;
 }
 
 // ---- entering
@@ -155,9 +174,18 @@ std::optional<StanzaError> Service::whyNotNick(const Room& room, const Jid& bare
     const Occupant* other = room.byKey(nick.key);
     if (other && other->bare != bare) return conflict("Somebody else has this nickname.");
     if (!limits_.refusesConfusable || other) return std::nullopt;
-    for (const auto& occupant : room.occupants())
-        if (occupant->bare != bare && looksAlike(occupant->nick, nick.text))
+    const std::string looks = skeletonOf(nick.text);
+    const std::string keyLooks = skeletonOf(nick.key);
+    for (const auto& occupant : room.occupants()) {
+        if (occupant->bare == bare) continue;
+        if (occupant->looks.empty()) {
+            occupant->looks = skeletonOf(occupant->nick);
+            occupant->keyLooks = skeletonOf(occupant->key);
+        }
+        if ((occupant->looks == looks && !looks.empty()) ||
+            (occupant->keyLooks == keyLooks && !keyLooks.empty()))
             return conflict("This nickname looks like that of somebody else.");
+    }
     return std::nullopt;
 }
 
@@ -173,7 +201,9 @@ void Service::enter(const At& at, const StanzaPtr& presence, bool isNew) {
         refuse(at, *presence, *error);
         return;
     }
-    const auto nick = readNick(presence->to().resource(), limits_.nickBytesMax);
+    auto nick = readNick(presence->to().resource(), limits_.nickBytesMax);
+    // Who has a nickname that is his gets that one (7.10).
+    if (auto own = lockedNick(room, bare)) nick = std::move(own);
     const auto address = nick ? room.address.withResource(nick->text) : std::nullopt;
     if (!nick || !address) {
         refuse(at, *presence, notAcceptable("This nickname is not allowed."));
@@ -203,7 +233,7 @@ void Service::enter(const At& at, const StanzaPtr& presence, bool isNew) {
         }
         Place& place = room.addPlace(*other, client, clean);
         save(at, *other, place);
-        welcome(at, *other, place, *presence, false, nick->text != presence->to().resource());
+        welcome(at, *other, place, *presence, false, other->nick != presence->to().resource());
         return;
     }
     Occupant occupant;
@@ -287,8 +317,7 @@ void Service::create(Shard& shard, Host& host, const StanzaPtr& presence, const 
     room->isLocked = true;
     room->lockedBy = client;
     room->lastUsed = shard.executor().now();
-    Affiliations affiliations;
-    affiliations[creator] = {Affiliation::Owner, {}, {}};
+    room->setAffiliation(creator, {Affiliation::Owner});
     StoredRoom stored;
     stored.id = room->id;
     stored.creator = room->creator;
@@ -296,8 +325,7 @@ void Service::create(Shard& shard, Host& host, const StanzaPtr& presence, const 
     stored.config = room->config;
     stored.secret = room->secret;
     stored.lockedBy = client.text();
-    stored.affiliations = affiliations;
-    room->setAffiliations(std::move(affiliations));
+    stored.affiliations.set(creator, {Affiliation::Owner});
     rooms(shard).reserve(address);
     start(store_.create(address, std::move(stored), limits_.roomsMax),
           [this, &shard, &host, address, room, presence, hold, keep = host.sharedServices()](
@@ -305,7 +333,10 @@ void Service::create(Shard& shard, Host& host, const StanzaPtr& presence, const 
               if (!failure && *outcome == Store::Created::Yes) {
                   made.add();
                   enter({shard, host, room}, presence, true);
-                  rooms(shard).release(address, room);
+                  // Who makes a room and does not get in has made none.
+                  const bool isEmpty = room->occupants().empty();
+                  if (isEmpty) destroy({shard, host, room}, {}, {}, {});
+                  rooms(shard).release(address, isEmpty ? nullptr : room);
                   return;
               }
               rooms(shard).release(address, nullptr);
@@ -337,7 +368,8 @@ void Service::changePresence(const At& at, Occupant& occupant, const StanzaPtr& 
     tellSelf(at, occupant, StanzaType::None, occupant.places.front().presence.get(), {});
 }
 
-void Service::changeNick(const At& at, Occupant& occupant, const StanzaPtr& presence) {
+void Service::changeNick(const At& at, Occupant& occupant, const StanzaPtr& presence,
+                         bool isEntry) {
     Room& room = *at.room;
     const auto nick = readNick(presence->to().resource(), limits_.nickBytesMax);
     const auto address = nick ? room.address.withResource(nick->text) : std::nullopt;
@@ -358,6 +390,10 @@ void Service::changeNick(const At& at, Occupant& occupant, const StanzaPtr& pres
         changePresence(at, occupant, presence);
         return;
     }
+    if (lockedNick(room, occupant.bare).value_or(*nick).text != nick->text) {
+        refuse(at, *presence, notAcceptable("In this room you have the nickname that is yours."));
+        return;
+    }
     if (isShutOut(room, occupant.bare, occupant.role)) {
         refuse(at, *presence, forbidden("The room is locked down for the moment."));
         return;
@@ -374,9 +410,21 @@ void Service::changeNick(const At& at, Occupant& occupant, const StanzaPtr& pres
     room.rename(occupant, nick->text, nick->key, *address);
     for (const Place& each : occupant.places) save(at, occupant, each);
     if (isSeen) tellOthers(at, occupant, StanzaType::None, nullptr, {});
+    const bool isNickChanged = nick->text != presence->to().resource();
     Note note;
-    if (nick->text != presence->to().resource()) note.codes.push_back(210);
-    tellSelf(at, occupant, StanzaType::None, occupant.places.front().presence.get(), note);
+    if (isNickChanged) note.codes.push_back(210);
+    // A client that enters under another name than it has knows nothing of the room any more.
+    tellSelf(at, occupant, StanzaType::None, occupant.places.front().presence.get(), note,
+             isEntry ? presence->from() : Jid{});
+    if (isEntry)
+        welcome(at, occupant, *occupant.place(presence->from()), *presence, false, isNickChanged);
+}
+
+std::optional<Nick> Service::lockedNick(const Room& room, const Jid& bare) const {
+    if (!room.config.locksNicks) return std::nullopt;
+    const auto entry = room.entryOf(bare);
+    if (!entry || entry->nick.empty()) return std::nullopt;
+    return readNick(entry->nick, entry->nick.size());
 }
 
 // ---- going
@@ -384,13 +432,13 @@ void Service::changeNick(const At& at, Occupant& occupant, const StanzaPtr& pres
 void Service::leave(const At& at, Occupant& occupant, const Jid& client, const Stanza* content,
                     Note note) {
     Room& room = *at.room;
+    // An owner who goes before he has configured the room has given it up (10.1.3).
+    if (room.isLocked && client == room.lockedBy) {
+        destroy(at, {}, {}, {});
+        return;
+    }
     store_.removeOccupant(at.shard.executor(), room.id, client.text());
-    // What is said from now on he has not heard.
-    room.toldListeners = 0;
-    listeners_.forget(occupant.bare, room.address);
-    if (occupant.affiliation >= Affiliation::Member && occupant.places.size() == 1)
-        store_.noteLeft(at.shard.executor(), room.id, occupant.bare.text(),
-                        at.shard.executor().wallNow());
+    noteGoing(at, occupant, occupant.places.size() == 1);
     Note own = note;
     own.client = &client;
     own.codes.insert(own.codes.begin(), 110);
@@ -412,6 +460,16 @@ void Service::leave(const At& at, Occupant& occupant, const Jid& client, const S
     abandonIfEmpty(at);
 }
 
+// What is said from now on he has not heard.
+void Service::noteGoing(const At& at, const Occupant& occupant, bool isLastClient) {
+    Room& room = *at.room;
+    room.toldListeners = 0;
+    listeners_.forget(occupant.bare, room.address);
+    if (isLastClient && occupant.affiliation >= Affiliation::Member)
+        store_.noteLeft(at.shard.executor(), room.id, occupant.bare.text(),
+                        at.shard.executor().wallNow());
+}
+
 void Service::abandonIfEmpty(const At& at) {
     Room& room = *at.room;
     if (room.isGone) return;
@@ -427,6 +485,7 @@ UniqueFunction<void()> Service::expel(const At& at, Occupant& occupant, Note not
     auto gone = std::make_shared<Occupant>(occupant);
     for (const Place& place : occupant.places)
         store_.removeOccupant(at.shard.executor(), room.id, place.jid.text());
+    noteGoing(at, occupant, true);
     room.leave(occupant);
     return [this, at, gone, note = std::move(note)] {
         if (isShown(*at.room, gone->role))

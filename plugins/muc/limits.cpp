@@ -79,6 +79,23 @@ const Option<std::int64_t> pageMax{
         "The most rooms in one answer about what rooms there are, and the most messages in one "
         "page of a room's archive.",
 };
+const Option<std::int64_t> listItemsMax{
+    .key = "muc.list_items_max",
+    .fallback = 2000,
+    .range = {100, 100'000},
+    .help =
+        "The most people in one answer about who is owner, admin, member or banned. Of a longer "
+        "list the first ones are told, and how many there are; the rest comes in pages.",
+};
+const Option<std::int64_t> actionsPerMinute{
+    .key = "muc.actions_per_minute",
+    .fallback = 60,
+    .range = {0, 100'000},
+    .help =
+        "How often in a minute one person may enter a room, change status or nickname in it, or "
+        "invite somebody to it. 0: any number. Of its admins and owners, only invitations are "
+        "counted.",
+};
 const Option<Bytes> presenceBytesMax{
     .key = "muc.presence_bytes_max",
     .fallback = 16_KiB,
@@ -136,6 +153,8 @@ Limits::Limits(const Settings& settings, const std::string& host)
       historyMax{std::size_t(settings.get(muc::historyMax, host))},
       vcardBytesMax{std::size_t(settings.get(muc::vcardBytesMax, host))},
       pageMax{std::size_t(settings.get(muc::pageMax, host))},
+      listItemsMax{std::size_t(settings.get(muc::listItemsMax, host))},
+      actionsPerMinute{settings.get(muc::actionsPerMinute, host)},
       presenceBytesMax{std::size_t(settings.get(muc::presenceBytesMax, host))},
       auditDays{settings.get(muc::auditDays, host)},
       refusesConfusable{settings.get(muc::refusesConfusable, host)},
@@ -144,11 +163,11 @@ Limits::Limits(const Settings& settings, const std::string& host)
       preset{settings.get(muc::preset, host)} {}
 
 std::vector<OptionRef> options() {
-    return {&domainOption,     &nameOption,        &nickBytesMax,    &subjectBytesMax,
-            &reasonBytesMax,   &nameBytesMax,      &affiliationsMax, &roomsMax,
-            &occupantsMax,     &historyMax,        &vcardBytesMax,   &pageMax,
-            &presenceBytesMax, &refusesConfusable, &archivesNew,     &creators,
-            &preset,           &auditDays};
+    return {&domainOption,   &nameOption,       &nickBytesMax,     &subjectBytesMax,
+            &reasonBytesMax, &nameBytesMax,     &affiliationsMax,  &roomsMax,
+            &occupantsMax,   &historyMax,       &vcardBytesMax,    &pageMax,
+            &listItemsMax,   &actionsPerMinute, &presenceBytesMax, &refusesConfusable,
+            &archivesNew,    &creators,         &preset,           &auditDays};
 }
 
 }  // namespace epode::muc

@@ -20,6 +20,8 @@ struct Limits {
     std::size_t historyMax;
     std::size_t vcardBytesMax;
     std::size_t pageMax;
+    std::size_t listItemsMax;
+    std::int64_t actionsPerMinute;
     std::size_t presenceBytesMax;
     std::int64_t auditDays;
     bool refusesConfusable;
@@ -36,9 +38,10 @@ extern const Option<std::string> domainOption;
 extern const Option<std::string> nameOption;
 
 // Beyond the options: what no sensible request needs.
-inline constexpr std::size_t itemsMax = 500;        // changed in one request
-inline constexpr std::size_t invitationsMax = 20;   // in one message
-inline constexpr std::size_t ownersBeyondMax = 20;  // owners and admins who enter a full room
-inline constexpr std::size_t sessionsMax = 16;      // of one person under one nick
+inline constexpr std::size_t listBytesMax = 200'000;  // of a list in one answer, about
+inline constexpr std::size_t itemsMax = 500;          // changed in one request
+inline constexpr std::size_t invitationsMax = 20;     // in one message
+inline constexpr std::size_t ownersBeyondMax = 20;    // owners and admins who enter a full room
+inline constexpr std::size_t sessionsMax = 16;        // of one person under one nick
 
 }  // namespace epode::muc

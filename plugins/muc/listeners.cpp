@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::size_t listenersMax = 20'000;
 constexpr std::int64_t missedMax = 200;  // rooms that are looked through when somebody begins
-constexpr std::size_t mentionsMax = 10;  // in one message
+constexpr Duration againAfter = std::chrono::seconds{10};  // who asks looks through all his rooms
+constexpr std::size_t mentionsMax = 10;                    // in one message
 
 // xmpp:juliet@capulet.example, with whatever follows.
 std::optional<Jid> addressIn(std::string_view uri) {
@@ -29,12 +30,14 @@ std::optional<Jid> addressIn(std::string_view uri) {
 
 }  // namespace
 
-bool Listeners::add(const Jid& client) {
+Listeners::Added Listeners::add(const Jid& client, SteadyTime now) {
     const std::lock_guard lock{mutex_};
-    if (clients_.size() >= listenersMax && !clients_.contains(client)) return false;
-    clients_[client].clear();
+    const auto found = clients_.find(client);
+    if (found == clients_.end() && clients_.size() >= listenersMax) return Added::TooMany;
+    if (found != clients_.end() && now - found->second.since < againAfter) return Added::Lately;
+    clients_[client] = {{}, now};
     version_.fetch_add(1, std::memory_order_relaxed);
-    return true;
+    return Added::Yes;
 }
 
 bool Listeners::remove(const Jid& client) {
@@ -46,14 +49,14 @@ std::vector<Listeners::Listener> Listeners::untold(const Jid& room) const {
     const std::lock_guard lock{mutex_};
     std::vector<Listener> found;
     for (const auto& [client, told] : clients_)
-        if (!told.contains(room.text())) found.push_back({client, client.bare()});
+        if (!told.rooms.contains(room.text())) found.push_back({client, client.bare()});
     return found;
 }
 
 bool Listeners::tell(const Jid& client, const Jid& room) {
     const std::lock_guard lock{mutex_};
     const auto found = clients_.find(client);
-    return found != clients_.end() && found->second.insert(room.text()).second;
+    return found != clients_.end() && found->second.rooms.insert(room.text()).second;
 }
 
 void Listeners::forget(const Jid& bare, const Jid& room) {
@@ -61,7 +64,7 @@ void Listeners::forget(const Jid& bare, const Jid& room) {
     const std::lock_guard lock{mutex_};
     for (auto client = clients_.lower_bound(bare);
          client != clients_.end() && client->first.bareText() == bare.text(); ++client)
-        client->second.erase(room.text());
+        client->second.rooms.erase(room.text());
 }
 
 // ---- activity
@@ -79,7 +82,9 @@ bool Service::receiveListener(Shard& shard, Host& host, const Stanza& stanza) {
     if (stanza.type() != StanzaType::None || client.isBare() ||
         !stanza.child("rai", names::activity))
         return false;
-    if (!listeners_.add(client)) {
+    const auto added = listeners_.add(client, shard.executor().now());
+    if (added == Listeners::Added::Lately) return true;
+    if (added == Listeners::Added::TooMany) {
         shard.refuse(stanza, {ErrorType::Wait, Condition::ResourceConstraint,
                               "Too many clients listen to what happens in rooms."});
         return true;
@@ -147,7 +152,7 @@ void Service::tellMentioned(const At& at, const Room::Outgoing& said) {
     }
     for (const Jid& person : people) {
         // Those who have registered a nickname want it (3.2), and who is here has heard it.
-        const Affiliated* entry = room.entryOf(person);
+        const auto entry = room.entryOf(person);
         if (!entry || entry->affiliation < Affiliation::Member || entry->nick.empty()) continue;
         if (!room.byBare(person).empty()) continue;
         auto message = Stanza::message(StanzaType::Normal, room.address, person,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/jid.h"
+#include "core/time.h"
 
 #include <atomic>
 #include <cstdint>
@@ -17,8 +18,9 @@ namespace epode::muc {
 
 class Listeners {
 public:
-    // False when there are too many.
-    bool add(const Jid& client);
+    enum class Added : std::uint8_t { Yes, Lately, TooMany };
+    // Lately: he has asked a moment ago, and nothing has changed.
+    Added add(const Jid& client, SteadyTime now);
     bool remove(const Jid& client);
 
     // Changes when somebody begins to listen; 0 while nobody ever has. A room that has told
@@ -38,7 +40,11 @@ public:
 
 private:
     mutable std::mutex mutex_;
-    std::map<Jid, std::set<std::string>> clients_;  // with the rooms that they were told of
+    struct Told {
+        std::set<std::string> rooms;
+        SteadyTime since{};
+    };
+    std::map<Jid, Told> clients_;
     std::atomic<std::uint64_t> version_{0};
 };
 

@@ -21,7 +21,7 @@ Counter spoken{"epode_muc_messages_total", "Messages that were sent to rooms"};
 Counter told{"epode_muc_deliveries_total", "Copies of them that rooms have sent to occupants"};
 
 // A room says these itself: what others have written there is a lie.
-bool isRoomsOwn(const Element& child, const Room& room) {
+bool isRoomsOwn(const Element& child, const Room& room, Affiliation author) {
     if (child.ns() == names::user || child.ns() == names::muc || child.ns() == names::occupantId)
         return true;
     if (child.is("stanza-id", ns::stanzaIds)) {
@@ -29,12 +29,24 @@ bool isRoomsOwn(const Element& child, const Room& room) {
         const auto by = Jid::parse(child.get("by"));
         return !by || by->bareText() == room.address.text();
     }
-    // The history is the room's (7.2.13), and so are moderation and tombstones (XEP-0425, 5).
-    if (child.is("delay", ns::delay) || child.ns() == names::oldDelay) return true;
-    if (child.ns() == names::moderate || child.is("retracted", names::retract)) return true;
-    if (child.is("apply-to", names::fasten) && child.child("moderated", names::oldModerate))
+    // The history is the room's (7.2.13). But its owner may bring in what was said in a chat before
+    // (7.9), and says then who has said it.
+    if (child.is("delay", ns::delay)) {
+        const auto from = Jid::parse(child.get("from"));
+        return author != Affiliation::Owner || !from || from->domain() == room.address.domain();
+    }
+    if (child.ns() == names::oldDelay) return true;
+    // Moderation and tombstones (XEP-0425, 5), in the words of each version.
+    if (child.ns() == names::moderate || child.ns() == names::oldModerate) return true;
+    if (child.is("retracted", names::retract) || child.is("retracted", names::oldRetract))
         return true;
-    return child.is("retract", names::retract) && child.child("moderated", names::moderate);
+    const bool isTakingBack = child.is("apply-to", names::fasten) ||
+                              child.is("retract", names::retract) ||
+                              child.is("retract", names::oldRetract);
+    if (!isTakingBack) return false;
+    for (const Element& inner : child.children())
+        if (inner.ns() == names::moderate || inner.ns() == names::oldModerate) return true;
+    return false;
 }
 
 bool isSubjectChange(const Stanza& message) {
@@ -52,7 +64,7 @@ bool isWorthKeeping(Stanza& message) {
 
 // Who was muted is told why, and for how long.
 StanzaError noVoice(const Room& room, const Jid& bare) {
-    const Affiliated* entry = room.entryOf(bare);
+    const auto entry = room.entryOf(bare);
     if (!entry || entry->voice != Voice::Muted) return forbidden("You have no voice in this room.");
     std::string text = "You are muted in this room";
     if (entry->until) text += " until " + formatDateTime(*entry->until);
@@ -111,7 +123,8 @@ MutableStanzaPtr Service::passedOn(const Stanza& message, const Room& room,
                                    const Occupant& occupant) const {
     auto copy = message.copy();
     Element& root = copy->edit();
-    root.removeChildren([&room](const Element& child) { return isRoomsOwn(child, room); });
+    root.removeChildren(
+        [&](const Element& child) { return isRoomsOwn(child, room, occupant.affiliation); });
     root.add("occupant-id", names::occupantId).set("id", occupant.id);
     copy->setFrom(occupant.address);
     return copy;

@@ -37,7 +37,7 @@ Task<std::optional<StanzaError>> Service::createRoom(NewRoom room) {
     stored.config = std::move(room.config);
     stored.secret = randomBytes(32);
     for (const Jid& owner : room.owners)
-        stored.affiliations[owner.bare()] = {Affiliation::Owner, {}, {}};
+        stored.affiliations.set(owner.bare(), {Affiliation::Owner});
     const Jid address = room.address;
     const auto outcome = co_await store_.create(address, std::move(stored), 0);
     if (outcome != Store::Created::Yes) co_return conflict("There is such a room already.");
@@ -80,7 +80,7 @@ Task<std::optional<StanzaError>> Service::setMemberHere(Shard& shard, Jid addres
     const auto turn = co_await room->turns.take();
     if (room->isGone) co_return noSuchRoom();
     Change change{.person = person.bare(), .entry = {}, .note = {}, .by = std::move(by)};
-    if (const Affiliated* known = room->entryOf(change.person)) change.entry = *known;
+    change.entry = room->entryOf(change.person).value_or(Affiliated{});
     const bool isLastOwner =
         change.entry.affiliation == Affiliation::Owner && room->ownerCount() == 1;
     if (isLastOwner && affiliation != Affiliation::Owner)
@@ -91,6 +91,7 @@ Task<std::optional<StanzaError>> Service::setMemberHere(Shard& shard, Jid addres
     std::vector<Change> changes{change};
     const auto refusal = co_await storeAffiliations(room, std::move(changes));
     if (refusal) co_return *refusal;
+    if (room->isGone) co_return noSuchRoom();
     std::vector<UniqueFunction<void()>> later;
     applyAffiliation({shard, *host, room}, change, 0, later);
     for (auto& next : later) next();
@@ -152,8 +153,7 @@ Task<std::optional<Service::Seen>> Service::lookHere(Shard& shard, Jid address) 
     seen.subject = room->subject.text;
     seen.creator = room->creator;
     seen.created = room->created;
-    for (const auto& [jid, entry] : room->affiliations())
-        seen.affiliations.emplace_back(jid, entry);
+    seen.affiliations = room->affiliations().entries();
     for (const auto& occupant : room->occupants())
         for (const Place& place : occupant->places)
             seen.occupants.push_back({occupant->nick, place.jid, occupant->role});

@@ -20,9 +20,8 @@ FormField people(std::string_view var, std::string_view label, const Room& room,
                  Affiliation affiliation) {
     FormField field{.var = std::string{var}, .type = FieldType::JidMulti};
     field.label = label;
-    for (const auto& [jid, entry] : room.affiliations())
-        if (entry.affiliation == affiliation) field.values.push_back(jid.text());
-    std::sort(field.values.begin(), field.values.end());
+    for (const auto& [jid, entry] : room.affiliations().page(affiliation, {}, itemsMax))
+        field.values.push_back(jid.text());
     return field;
 }
 
@@ -37,8 +36,11 @@ Task<Reply> Service::tellConfig(const Iq& iq) {
     DataForm form{FormKind::Form, names::roomConfig};
     form.setTitle("Configuration of " + room->address.text());
     addFields(form, room->config, limits_, iq.host().services().roomFields);
-    form.add(people(adminsField, "Admins", *room, Affiliation::Admin));
-    form.add(people(ownersField, "Owners", *room, Affiliation::Owner));
+    // Whole or not at all, since what is missing in the answer is taken away.
+    if (room->affiliations().count(Affiliation::Admin) <= itemsMax)
+        form.add(people(adminsField, "Admins", *room, Affiliation::Admin));
+    if (room->affiliations().count(Affiliation::Owner) <= itemsMax)
+        form.add(people(ownersField, "Owners", *room, Affiliation::Owner));
     form.addTo(*query);
     co_return Reply{std::move(query)};
 }
@@ -109,8 +111,9 @@ Task<Reply> Service::changeConfig(const Iq& iq) {
             people.push_back(jid->bare());
         }
         if (people.size() > itemsMax) co_return notAcceptable("These are too many addresses.");
-        for (const auto& [jid, entry] : room->affiliations()) {
-            if (entry.affiliation != affiliation) continue;
+        if (room->affiliations().count(affiliation) > itemsMax)
+            co_return notAcceptable("This list is too long to be changed by a form.");
+        for (const auto& [jid, entry] : room->affiliations().page(affiliation, {}, itemsMax)) {
             if (std::find(people.begin(), people.end(), jid) != people.end()) continue;
             if (findChange(jid) != changes.end()) continue;  // an owner who becomes an admin
             Change change{
@@ -123,7 +126,7 @@ Task<Reply> Service::changeConfig(const Iq& iq) {
             if (room->ownAffiliationOf(person) == affiliation) continue;
             Change change{
                 .person = person, .entry = {}, .note = {}, .by = std::string{iq.from().bareText()}};
-            if (const Affiliated* known = room->entryOf(person)) change.entry = *known;
+            change.entry = room->entryOf(person).value_or(Affiliated{});
             change.entry.affiliation = affiliation;
             change.entry.tidy();
             const auto earlier = findChange(person);
@@ -141,14 +144,14 @@ Task<Reply> Service::changeConfig(const Iq& iq) {
     }
     if (owners == 0) co_return conflict("A room has at least one owner.");
 
-    if (!changes.empty()) {
-        const auto refusal = co_await storeAffiliations(room, changes);
-        if (refusal) co_return *refusal;
-    }
+    std::vector<Affiliations::Entry> rows;
+    std::vector<AuditEntry> entries;
+    if (auto refusal = rowsOf(room, changes, rows, entries)) co_return *refusal;
     const std::int64_t id = room->id;
     std::string unlocked;
     RoomConfig stored = wanted;
-    co_await store_.saveConfig(id, std::move(stored), std::move(unlocked));
+    co_await store_.saveConfig(id, std::move(stored), std::move(unlocked), std::move(rows),
+                               std::move(entries));
     if (room->isGone) co_return noSuchRoom();
     room->configure(std::move(wanted));
     if (const auto changed = changedFields(before, room->config); !changed.empty()) {

@@ -5,6 +5,7 @@
 
 #include "core/base64.h"
 #include "core/digest.h"
+#include "core/namespaces.h"
 
 #include <algorithm>
 
@@ -13,8 +14,13 @@ namespace epode::muc {
 namespace {
 
 // What a client must not say in a room (17.3, 6; XEP-0421, 4).
-bool isRoomsOwn(const Element& child) {
-    return child.ns() == names::muc || child.ns() == names::user ||
+bool isRoomsOwn(const Element& child, std::string_view room) {
+    // That the room has delayed it (XEP-0203, 5) only the room says.
+    if (child.is("delay", ns::delay)) {
+        const auto from = Jid::parse(child.get("from"));
+        return !from || from->bareText() == room;
+    }
+    return child.ns() == names::oldDelay || child.ns() == names::muc || child.ns() == names::user ||
            child.ns() == names::occupantId || child.ns() == names::admin ||
            child.ns() == names::owner || child.ns() == names::hats;
 }
@@ -31,7 +37,8 @@ bool Service::isShown(const Room& room, Role role) const {
 
 MutableStanzaPtr Service::cleanPresence(const Stanza& presence) const {
     auto clean = presence.copy();
-    clean->edit().removeChildren(isRoomsOwn);
+    const std::string room{presence.to().bareText()};
+    clean->edit().removeChildren([&room](const Element& child) { return isRoomsOwn(child, room); });
     return clean;
 }
 
@@ -43,7 +50,7 @@ StanzaPtr Service::makePresence(const Room& room, const Occupant& about, StanzaT
     Element& root = presence->edit();
     if (content)
         for (const Element& child : content->root().children())
-            if (!isRoomsOwn(child)) root.add(child);
+            if (!isRoomsOwn(child, room.address.text())) root.add(child);
     Element& x = root.add("x", names::user);
     Element& item = x.add("item");
     const bool isGoing = type == StanzaType::Unavailable && note.newNick.empty();
@@ -79,32 +86,37 @@ void Service::send(const StanzaPtr& stanza, const Jid& to, Hold hold) {
     server_.route(Stanza::readdressed(stanza, to), std::move(hold));
 }
 
-// One post for each shard, however many occupants live there.
+std::shared_ptr<const Audience> Service::audienceOf(const Room& room) {
+    auto made = std::make_shared<Audience>();
+    made->shards.resize(server_.shardCount());
+    for (const auto& occupant : room.occupants())
+        for (const Place& place : occupant->places) {
+            const bool isOurs = server_.isLocal(place.jid.domain());
+            auto& list = isOurs ? made->shards[server_.shardOf(place.jid.bareText()).number()]
+                                : made->others;
+            list.push_back(place.jid);
+        }
+    return made;
+}
+
+// One post for each shard, however many occupants live there; who that is was found out before.
 void Service::broadcast(const At& at, const StanzaPtr& stanza) {
     const Telling telling{*at.room};
-    if (server_.shardCount() == 1) {
-        for (const auto& occupant : at.room->occupants())
-            for (const Place& place : occupant->places) send(stanza, place.jid);
-        return;
-    }
-    std::vector<std::vector<Jid>> elsewhere(server_.shardCount());
-    for (const auto& occupant : at.room->occupants())
-        for (const Place& place : occupant->places) {
-            Shard* shard = server_.isLocal(place.jid.domain())
-                               ? &server_.shardOf(place.jid.bareText())
-                               : nullptr;
-            if (!shard || shard == &at.shard)
-                send(stanza, place.jid);
-            else
-                elsewhere[shard->number()].push_back(place.jid);
-        }
-    for (unsigned i = 0; i < elsewhere.size(); ++i) {
-        if (elsewhere[i].empty()) continue;
+    if (!at.room->audience) at.room->audience = audienceOf(*at.room);
+    const std::shared_ptr<const Audience> audience = at.room->audience;
+    for (unsigned i = 0; i < audience->shards.size(); ++i) {
+        if (audience->shards[i].empty()) continue;
         Shard& shard = server_.shard(i);
-        shard.executor().post([&shard, stanza, to = std::move(elsewhere[i])] {
-            for (const Jid& jid : to) shard.receive(Stanza::readdressed(stanza, jid), {});
-        });
+        const auto deliver = [&shard, stanza, audience, i] {
+            for (const Jid& jid : audience->shards[i])
+                shard.receive(Stanza::readdressed(stanza, jid), {});
+        };
+        if (&shard == &at.shard)
+            deliver();
+        else
+            shard.executor().post(deliver);
     }
+    for (const Jid& jid : audience->others) send(stanza, jid);
 }
 
 void Service::tellOthers(const At& at, Occupant& about, StanzaType type, const Stanza* content,
@@ -125,11 +137,12 @@ void Service::tellOthers(const At& at, Occupant& about, StanzaType type, const S
 }
 
 void Service::tellSelf(const At& at, Occupant& about, StanzaType type, const Stanza* content,
-                       Note note) {
+                       Note note, const Jid& except) {
     const Telling telling{*at.room};
     note.codes.insert(note.codes.begin(), 110);
     const auto presence = makePresence(*at.room, about, type, content, true, note);
-    for (const Place& place : about.places) send(presence, place.jid);
+    for (const Place& place : about.places)
+        if (place.jid != except) send(presence, place.jid);
 }
 
 void Service::save(const At& at, const Occupant& occupant, const Place& place) {

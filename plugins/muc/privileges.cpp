@@ -76,6 +76,10 @@ std::optional<StanzaError> whyNotRole(Standing actor, Standing target, Role want
         return notAllowed("Admins and owners are moderators.");
     if (target.role == Role::Moderator && !isAdmin)
         return notAllowed("Only admins and owners take the role of a moderator away.");
+    // 8.4: not from those who have the same affiliation; to have none is not one.
+    if (wanted == Role::Visitor && target.affiliation >= Affiliation::Member &&
+        target.affiliation == actor.affiliation)
+        return notAllowed("This occupant's affiliation is as high as yours.");
     return std::nullopt;
 }
 

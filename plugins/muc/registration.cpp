@@ -30,7 +30,7 @@ Task<Reply> Service::tellRegistration(const Iq& iq) {
     const Jid bare = iq.from().bare();
     const Affiliation affiliation = room->affiliationOf(bare);
     if (affiliation == Affiliation::Outcast) co_return forbidden("You are banned from this room.");
-    const Affiliated* entry = room->entryOf(bare);
+    const auto entry = room->entryOf(bare);
     Document query{"query", names::registration};
     if (entry && !entry->nick.empty()) {
         query->add("registered");
@@ -58,9 +58,9 @@ Task<Reply> Service::registerNick(const Iq& iq) {
     const Jid bare = iq.from().bare();
     const Affiliation before = room->affiliationOf(bare);
     if (before == Affiliation::Outcast) co_return forbidden("You are banned from this room.");
-    const Affiliated* known = room->entryOf(bare);
+    const auto known = room->entryOf(bare);
     Change change{
-        .person = bare, .entry = known ? *known : Affiliated{}, .note = {}, .by = bare.text()};
+        .person = bare, .entry = known.value_or(Affiliated{}), .note = {}, .by = bare.text()};
     change.entry.affiliation = room->ownAffiliationOf(bare);
     if (iq.payload().child("remove")) {
         if (!known || known->nick.empty())
@@ -136,11 +136,9 @@ std::optional<StanzaError> Service::knock(const At& at, const Jid& person, const
         "body", person.text() + " asks to become a member of " + room.address.text() + ".");
     form.addTo(question->edit());
     std::size_t asked = 0;
-    for (const auto& [jid, entry] : room.affiliations()) {
-        if (entry.affiliation < Affiliation::Admin || !jid.hasLocal()) continue;
-        if (++asked > askedMax) break;
-        send(question, jid);
-    }
+    for (const Affiliation affiliation : {Affiliation::Owner, Affiliation::Admin})
+        for (const auto& [jid, entry] : room.affiliations().page(affiliation, {}, askedMax))
+            if (asked++ < askedMax) send(question, jid);
     log(at, person.text(), "knock", person.text(), {}, nick.text);
     return std::nullopt;
 }
@@ -159,30 +157,40 @@ void Service::answerKnock(const At& at, const StanzaPtr& message, const DataForm
         refuse(at, *message, badRequest("The form does not say who."));
         return;
     }
-    const Jid bare = person->bare();
-    if (room.affiliationOf(bare) != Affiliation::None) return;  // another admin was faster
-    const Affiliated* known = room.entryOf(bare);
-    Change change{
-        .person = bare, .entry = known ? *known : Affiliated{}, .note = {}, .by = admin.text()};
+    start(admit(at, person->bare(), nick, admin),
+          [at, message, hold = std::move(hold), keep = at.host.sharedServices()](
+              std::optional<std::optional<StanzaError>> refusal, std::exception_ptr failure) {
+              if (failure)
+                  at.shard.refuse(*message, notNow());
+              else if (const auto& problem = refusal.value())
+                  at.shard.refuse(*message, *problem);
+          });
+}
+
+Task<std::optional<StanzaError>> Service::admit(At at, Jid person, std::optional<Nick> nick,
+                                                Jid admin) {
+    const RoomPtr room = at.room;
+    const auto turn = co_await room->turns.take();
+    if (room->isGone) co_return noSuchRoom();
+    // Another admin was faster.
+    if (room->affiliationOf(person) != Affiliation::None) co_return std::nullopt;
+    Change change{.person = person,
+                  .entry = room->entryOf(person).value_or(Affiliated{}),
+                  .note = {},
+                  .by = admin.text()};
     change.entry.affiliation = Affiliation::Member;
     // Somebody may have taken the nickname since; he chooses another one then.
-    if (nick && room.reserver(nick->key).empty()) change.entry.nick = nick->text;
+    if (nick && room->reserver(nick->key).empty()) change.entry.nick = nick->text;
     std::vector<Change> changes{change};
-    start(
-        storeAffiliations(at.room, std::move(changes)),
-        [this, at, change, admin, message, hold = std::move(hold), keep = at.host.sharedServices()](
-            std::optional<std::optional<StanzaError>> refusal, std::exception_ptr failure) {
-            if (failure || *refusal) {
-                at.shard.refuse(*message, failure ? notNow() : **refusal);
-                return;
-            }
-            if (at.room->isGone) return;
-            at.room->knocks.erase(change.person);
-            std::vector<UniqueFunction<void()>> later;
-            applyAffiliation(at, change, 0, later);
-            for (auto& next : later) next();
-            sendInvitation(at, change.person, admin, {}, nullptr);
-        });
+    const auto refusal = co_await storeAffiliations(room, std::move(changes));
+    if (refusal) co_return *refusal;
+    if (room->isGone) co_return noSuchRoom();
+    room->knocks.erase(person);
+    std::vector<UniqueFunction<void()>> later;
+    applyAffiliation(at, change, 0, later);
+    for (auto& next : later) next();
+    sendInvitation(at, person, admin, {}, nullptr);
+    co_return std::nullopt;
 }
 
 }  // namespace epode::muc

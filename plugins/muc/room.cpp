@@ -1,11 +1,24 @@
 #include "room.h"
 
 #include "core/digest.h"
+#include "core/metric.h"
 #include "core/precis.h"
 
 #include <algorithm>
 
 namespace epode::muc {
+
+namespace {
+
+Gauge loaded{"epode_muc_rooms_loaded", "Rooms that are in memory"};
+
+}  // namespace
+
+Room::Room(Jid roomAddress, std::int64_t roomId) : address{std::move(roomAddress)}, id{roomId} {
+    loaded.add(1);
+}
+
+Room::~Room() { loaded.add(-1); }
 
 Place* Occupant::place(const Jid& full) {
     const auto found = std::find_if(places.begin(), places.end(),
@@ -19,68 +32,21 @@ void Room::configure(RoomConfig wanted) {
     config_ = std::move(wanted);
 }
 
-void Room::setAffiliations(Affiliations all) {
-    affiliations_ = std::move(all);
-    reserved_.clear();
-    terms_.clear();
-    owners_ = 0;
-    for (const auto& [jid, entry] : affiliations_) {
-        if (entry.until) terms_.emplace(*entry.until, jid);
-        if (entry.affiliation == Affiliation::Owner) ++owners_;
-        if (entry.nick.empty()) continue;
-        if (auto key = precis::nicknameKey(entry.nick)) reserved_.emplace(std::move(*key), jid);
-    }
-}
-
-const Affiliated* Room::entryOf(const Jid& bare) const {
-    const auto found = affiliations_.find(bare);
-    return found == affiliations_.end() ? nullptr : &found->second;
-}
-
-Affiliation Room::ownAffiliationOf(const Jid& bare) const {
-    const Affiliated* entry = entryOf(bare);
-    return entry ? entry->affiliation : Affiliation::None;
-}
-
 Affiliation Room::affiliationOf(const Jid& bare) const {
-    if (const Affiliated* entry = entryOf(bare))
-        if (entry->affiliation != Affiliation::None) return entry->affiliation;
-    if (!bare.hasLocal()) return Affiliation::None;
+    const Affiliation own = ownAffiliationOf(bare);
+    if (own != Affiliation::None || !bare.hasLocal()) return own;
     return ownAffiliationOf(bare.host());
 }
 
 // A domain's word about voice counts for those about whom there is no own word.
 Role Room::withVoice(const Jid& bare, Role role) const {
-    const Affiliated* entry = entryOf(bare);
+    if (role != Role::Participant && role != Role::Visitor) return role;
+    auto entry = entryOf(bare);
     if ((!entry || entry->voice == Voice::Usual) && bare.hasLocal()) entry = entryOf(bare.host());
     if (!entry) return role;
     if (role == Role::Participant && entry->voice == Voice::Muted) return Role::Visitor;
     if (role == Role::Visitor && entry->voice == Voice::Granted) return Role::Participant;
     return role;
-}
-
-void Room::setAffiliation(const Jid& bare, Affiliated entry) {
-    const auto found = affiliations_.find(bare);
-    if (found != affiliations_.end()) {
-        if (found->second.until) terms_.erase({*found->second.until, bare});
-        if (found->second.affiliation == Affiliation::Owner) --owners_;
-        if (!found->second.nick.empty())
-            if (const auto key = precis::nicknameKey(found->second.nick)) reserved_.erase(*key);
-    }
-    if (entry.isNothing()) {
-        affiliations_.erase(bare);
-        return;
-    }
-    if (entry.until) terms_.emplace(*entry.until, bare);
-    if (entry.affiliation == Affiliation::Owner) ++owners_;
-    if (!entry.nick.empty())
-        if (auto key = precis::nicknameKey(entry.nick)) reserved_[std::move(*key)] = bare;
-    affiliations_[bare] = std::move(entry);
-}
-
-Jid Room::reserver(const std::string& key) const {
-    const auto found = reserved_.find(key);
-    return found == reserved_.end() ? Jid{} : found->second;
 }
 
 Occupant* Room::byKey(const std::string& key) const {
@@ -114,16 +80,19 @@ Occupant& Room::enter(Occupant occupant) {
 
 Place& Room::addPlace(Occupant& occupant, Jid full, StanzaPtr presence) {
     byClient_[full] = &occupant;
+    audience = nullptr;
     return occupant.places.emplace_back(Place{std::move(full), ++lastSerial_, std::move(presence)});
 }
 
 void Room::removePlace(Occupant& occupant, const Jid& full) {
     byClient_.erase(full);
+    audience = nullptr;
     std::erase_if(occupant.places, [&full](const Place& place) { return place.jid == full; });
 }
 
 void Room::leave(Occupant& occupant) {
     for (const Place& place : occupant.places) byClient_.erase(place.jid);
+    audience = nullptr;
     byKey_.erase(occupant.key);
     std::erase_if(occupants_, [&occupant](const auto& entry) { return entry.get() == &occupant; });
 }
@@ -133,6 +102,8 @@ void Room::rename(Occupant& occupant, std::string nick, std::string key, Jid new
     occupant.nick = std::move(nick);
     occupant.key = std::move(key);
     occupant.address = std::move(newAddress);
+    occupant.looks.clear();
+    occupant.keyLooks.clear();
     occupant.changed();
     byKey_[occupant.key] = &occupant;
 }
@@ -145,6 +116,25 @@ Occupant* Room::bySerial(unsigned serial, Place*& place) const {
                 return occupant.get();
             }
     return nullptr;
+}
+
+// So many in a minute, and as many at once.
+bool Room::mayAct(const Jid& bare, std::int64_t perMinute, SteadyTime now, std::size_t times) {
+    if (perMinute == 0) return true;
+    const double most = double(perMinute);
+    if (paces_.size() >= tidyPacesAt_) {
+        std::erase_if(paces_, [now](const auto& entry) {
+            return now - entry.second.at > std::chrono::minutes{1};
+        });
+        tidyPacesAt_ = std::max<std::size_t>(64, 2 * paces_.size());
+    }
+    Pace& pace = paces_.try_emplace(bare, Pace{most, now}).first->second;
+    const double minutes = std::chrono::duration<double>(now - pace.at).count() / 60;
+    pace.left = std::min(most, pace.left + most * minutes);
+    pace.at = now;
+    if (pace.left < double(times)) return false;
+    pace.left -= double(times);
+    return true;
 }
 
 std::string Room::occupantId(const Jid& bare) const {

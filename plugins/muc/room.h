@@ -2,6 +2,7 @@
 // service.h. It lives on the shard of its address.
 #pragma once
 
+#include "affiliations.h"
 #include "config.h"
 
 #include "core/hold.h"
@@ -41,11 +42,16 @@ struct Occupant {
     Jid address;      // room@service/nick
     Jid bare;         // real
     std::string id;   // XEP-0421
+    // By what it looks like, when that matters (core/confusable.h); as it is written, and in one
+    // case.
+    std::string looks;
+    std::string keyLooks;
     Affiliation affiliation = Affiliation::None;
     Role role = Role::None;
     std::vector<Place> places;  // the first one's presence is shown to others
     SteadyTime since{};         // when he has come; long ago after a restart
     SteadyTime mayWriteAt{};    // slow mode
+    SteadyTime mayAskAt{};      // for voice
     // His presence as others see it, without and with his real address; made when it is needed.
     StanzaPtr shown;
     StanzaPtr shownWithJid;
@@ -54,31 +60,6 @@ struct Occupant {
     Place* place(const Jid& full);
     void changed() { shown = shownWithJid = nullptr; }
 };
-
-// What moderators have said about somebody's voice. It lasts across visits, and yields to what an
-// admin or owner has by his affiliation.
-enum class Voice : std::uint8_t { Usual, Granted, Muted };
-
-// What a room keeps of a person, or of a whole domain.
-struct Affiliated {
-    Affiliation affiliation = Affiliation::None;
-    std::string nick{};    // reserved, or empty
-    std::string reason{};  // of a ban or a mute
-    Voice voice = Voice::Usual;
-    std::optional<WallTime> until{};  // when the ban or the mute ends by itself
-
-    bool isNothing() const {
-        return affiliation == Affiliation::None && nick.empty() && voice == Voice::Usual;
-    }
-    // Forgets what belongs to neither a ban nor a mute.
-    void tidy() {
-        if (affiliation == Affiliation::Outcast) voice = Voice::Usual;
-        if (affiliation == Affiliation::Outcast || voice == Voice::Muted) return;
-        reason.clear();
-        until.reset();
-    }
-};
-using Affiliations = std::unordered_map<Jid, Affiliated>;  // bare addresses, and domains
 
 // XEP-0317: what people wear is for show, and gives no rights.
 struct Hat {
@@ -106,9 +87,18 @@ struct Remembered {
     StanzaPtr delayed{};  // as it goes to those who come later; made when it is needed
 };
 
+// Where what is said to all goes.
+struct Audience {
+    std::vector<std::vector<Jid>> shards;  // clients of this server, by the number of their shard
+    std::vector<Jid> others;               // of other servers, and of components
+};
+
 class Room {
 public:
-    Room(Jid roomAddress, std::int64_t roomId) : address{std::move(roomAddress)}, id{roomId} {}
+    Room(Jid roomAddress, std::int64_t roomId);
+    ~Room();
+    Room(const Room&) = delete;
+    Room& operator=(const Room&) = delete;
 
     const Jid address;
     const std::int64_t id;  // in the store; negative, so that its archive is nobody's account's
@@ -129,11 +119,13 @@ public:
 
     // Who may do what.
     const Affiliations& affiliations() const { return affiliations_; }
-    void setAffiliations(Affiliations all);
+    void setAffiliations(Affiliations all) { affiliations_ = std::move(all); }
     // Of a bare address: its own, else its domain's.
     Affiliation affiliationOf(const Jid& bare) const;
-    Affiliation ownAffiliationOf(const Jid& bare) const;
-    const Affiliated* entryOf(const Jid& bare) const;
+    Affiliation ownAffiliationOf(const Jid& bare) const {
+        return affiliations_.affiliationOf(bare);
+    }
+    std::optional<Affiliated> entryOf(const Jid& bare) const { return affiliations_.find(bare); }
     // With which role somebody is here who has this affiliation.
     Role usualRole(const Jid& bare, Affiliation affiliation) const {
         return withVoice(bare, roleAtEntry(affiliation, config.kind()));
@@ -141,14 +133,14 @@ public:
     // The same, from the role that the tables give him.
     Role withVoice(const Jid& bare, Role role) const;
     // Of bans and mutes with a term, the one that ends first; null when there is none.
-    const std::pair<WallTime, Jid>* firstTerm() const {
-        return terms_.empty() ? nullptr : &*terms_.begin();
-    }
+    const std::pair<WallTime, Jid>* firstTerm() const { return affiliations_.firstTerm(); }
     // What is nothing forgets him.
-    void setAffiliation(const Jid& bare, Affiliated entry);
+    void setAffiliation(const Jid& bare, const Affiliated& entry) {
+        affiliations_.set(bare, entry);
+    }
     // Whose nickname this is; empty when nobody has reserved it.
-    Jid reserver(const std::string& key) const;
-    std::size_t ownerCount() const { return owners_; }
+    Jid reserver(const std::string& key) const { return affiliations_.reserver(key); }
+    std::size_t ownerCount() const { return affiliations_.count(Affiliation::Owner); }
 
     // Who is here.
     const std::vector<std::unique_ptr<Occupant>>& occupants() const { return occupants_; }
@@ -164,6 +156,9 @@ public:
     // The nick is free, and address and key belong to it.
     void rename(Occupant& occupant, std::string nick, std::string key, Jid address);
     Occupant* bySerial(unsigned serial, Place*& place) const;
+
+    // Those who are here; null when somebody has come or gone since it was made.
+    std::shared_ptr<const Audience> audience;
 
     std::string occupantId(const Jid& bare) const;
 
@@ -196,6 +191,10 @@ public:
     // has been told of this one. 0: not everybody.
     std::uint64_t toldListeners = 0;
 
+    // How much somebody has made others hear lately beside his words: by coming, a new status, a
+    // new nickname, invitations. False when it was too much. 0: any number.
+    bool mayAct(const Jid& bare, std::int64_t perMinute, SteadyTime now, std::size_t times = 1);
+
     // Who has asked lately to become a member.
     std::unordered_map<Jid, SteadyTime> knocks;
 
@@ -206,12 +205,15 @@ private:
     RoomConfig config_;
     std::shared_ptr<const RoomSettings> settings_ = std::make_shared<RoomSettings>();
     Affiliations affiliations_;
-    std::set<std::pair<WallTime, Jid>> terms_;
-    std::unordered_map<std::string, Jid> reserved_;
-    std::size_t owners_ = 0;
     std::vector<std::unique_ptr<Occupant>> occupants_;
     std::unordered_map<std::string, Occupant*> byKey_;
     std::unordered_map<Jid, Occupant*> byClient_;
+    struct Pace {
+        double left;
+        SteadyTime at;
+    };
+    std::unordered_map<Jid, Pace> paces_;
+    std::size_t tidyPacesAt_ = 64;
     WallTime lastStamp_{};
     unsigned lastSerial_ = 0;
 };

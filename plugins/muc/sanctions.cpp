@@ -58,6 +58,8 @@ Task<std::optional<StanzaError>> Service::carryOut(At at, Order order) {
     for (const Occupant* present : room->byBare(order.person)) role = std::max(role, present->role);
     const Affiliation before = room->affiliationOf(order.person);
     if (auto refusal = whyNot(order, before, role)) co_return *refusal;
+    if (order.what == Order::What::Ban && order.actor && order.person.text() == order.by)
+        co_return conflict("You can't ban yourself.");
 
     const Note note{.codes = {}, .actor = order.byNick, .reason = order.reason};
     std::vector<UniqueFunction<void()>> later;
@@ -70,9 +72,8 @@ Task<std::optional<StanzaError>> Service::carryOut(At at, Order order) {
         co_return std::nullopt;
     }
 
-    const Affiliated* known = room->entryOf(order.person);
     Change change{.person = order.person,
-                  .entry = known ? *known : Affiliated{},
+                  .entry = room->entryOf(order.person).value_or(Affiliated{}),
                   .note = note,
                   .by = order.by};
     Affiliated& entry = change.entry;
@@ -162,6 +163,8 @@ bool Service::hasOverdue(const At& at) const {
 // In memory at once; in the store when it comes to it, and else when the room is read again.
 void Service::endTerms(const At& at) {
     Room& room = *at.room;
+    // Somebody is changing something, perhaps just this: it ends when he is done.
+    if (room.turns.isTaken()) return;
     const WallTime now = at.shard.executor().wallNow();
     std::vector<std::pair<Jid, Affiliated>> rows;
     std::vector<AuditEntry> entries;

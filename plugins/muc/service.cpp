@@ -24,6 +24,14 @@ Service::Service(Server& server, std::string host, std::string domain, Limits li
 Task<RoomPtr> Service::load(Shard& shard, Jid address) {
     auto stored = co_await store_.load(address);
     if (!stored) co_return RoomPtr{};
+    // After a crash that came before anybody's place was stored, nobody is in it, and it would stay
+    // for good.
+    const bool isToLast = stored->config.isPersistent && stored->lockedBy.empty();
+    if (!isToLast && stored->occupants.empty()) {
+        const std::int64_t id = stored->id;
+        co_await forget(id);
+        co_return RoomPtr{};
+    }
     auto room = std::make_shared<Room>(address, stored->id);
     room->configure(std::move(stored->config));
     room->subject = std::move(stored->subject);

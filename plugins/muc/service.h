@@ -111,7 +111,7 @@ public:
         std::string subject;
         std::string creator;
         WallTime created{};
-        std::vector<std::pair<Jid, Affiliated>> affiliations;
+        std::vector<Affiliations::Entry> affiliations;
         struct Person {
             std::string nick;
             Jid jid;
@@ -130,6 +130,7 @@ private:
     // ---- finding rooms (service.cpp)
     Rooms& rooms(Shard& shard) { return *rooms_[shard.number()]; }
     Task<RoomPtr> load(Shard& shard, Jid address);
+    Task<void> forgetPerson(RoomPtr room, Jid account);
     // Null when there is none, or it is not there for strangers yet. Throws when the store fails.
     Task<RoomPtr> roomOf(const Iq& iq);
     Task<RoomPtr> find(Shard& shard, Host& host, Jid address);
@@ -149,9 +150,11 @@ private:
     void tellOthers(const At& at, Occupant& about, StanzaType type, const Stanza* content,
                     const Note& note);
     // To his own clients, with 110.
-    void tellSelf(const At& at, Occupant& about, StanzaType type, const Stanza* content, Note note);
+    void tellSelf(const At& at, Occupant& about, StanzaType type, const Stanza* content, Note note,
+                  const Jid& except = {});
     void send(const StanzaPtr& stanza, const Jid& to, Hold hold = {});
     void broadcast(const At& at, const StanzaPtr& stanza);
+    std::shared_ptr<const Audience> audienceOf(const Room& room);
     MutableStanzaPtr cleanPresence(const Stanza& presence) const;
     void save(const At& at, const Occupant& occupant, const Place& place);
 
@@ -165,12 +168,17 @@ private:
     void welcome(const At& at, Occupant& occupant, const Place& place, const Stanza& presence,
                  bool isNew, bool isNickChanged);
     void changePresence(const At& at, Occupant& occupant, const StanzaPtr& presence);
-    void changeNick(const At& at, Occupant& occupant, const StanzaPtr& presence);
+    // `isEntry`: the client wants to hear everything again.
+    void changeNick(const At& at, Occupant& occupant, const StanzaPtr& presence, bool isEntry);
+    // The one that he has to use, if there is one.
+    std::optional<Nick> lockedNick(const Room& room, const Jid& bare) const;
+    bool isTooLarge(const At& at, const Stanza& presence);  // he has been told
     void leave(const At& at, Occupant& occupant, const Jid& client, const Stanza* content,
                Note note);
     // All of his clients at once: kicked, banned, no member any more. Tells nobody but himself;
     // what the others hear comes from the function that is returned.
     UniqueFunction<void()> expel(const At& at, Occupant& occupant, Note note);
+    void noteGoing(const At& at, const Occupant& occupant, bool isLastClient);
     void abandonIfEmpty(const At& at);
     bool isShutOut(const Room& room, const Jid& bare, Role role) const;  // while it is locked down
     void create(Shard& shard, Host& host, const StanzaPtr& presence, const Hold& hold);
@@ -223,6 +231,7 @@ private:
     // ---- invitations and voice (invitations.cpp)
     void invite(const At& at, Occupant* occupant, const StanzaPtr& message, const Element& x,
                 Hold hold);
+    Task<std::optional<StanzaError>> makeMembers(At at, std::vector<Jid> people, std::string by);
     void decline(const At& at, const StanzaPtr& message, const Element& x);
     void sendInvitation(const At& at, const Jid& to, const Jid& from, std::string_view reason,
                         const Element* more);
@@ -235,6 +244,7 @@ private:
     // ---- asking to become a member (registration.cpp)
     std::optional<StanzaError> knock(const At& at, const Jid& person, const Nick& nick);
     void answerKnock(const At& at, const StanzaPtr& message, const DataForm& form, Hold hold);
+    Task<std::optional<StanzaError>> admit(At at, Jid person, std::optional<Nick> nick, Jid admin);
 
     // ---- forwarded requests (requests.cpp)
     void forward(const At& at, const StanzaPtr& request);
@@ -250,10 +260,15 @@ private:
     };
     void changeRole(const At& at, Occupant& occupant, Role role, const Note& note,
                     std::vector<UniqueFunction<void()>>& later);
+    // As they are written, with what the log says about them.
+    std::optional<StanzaError> rowsOf(const RoomPtr& room, const std::vector<Change>& changes,
+                                      std::vector<Affiliations::Entry>& rows,
+                                      std::vector<AuditEntry>& entries) const;
+    // By who has the turn.
     Task<std::optional<StanzaError>> storeAffiliations(RoomPtr room, std::vector<Change> changes);
     void applyAffiliation(const At& at, const Change& change, int expelCode,
                           std::vector<UniqueFunction<void()>>& later);
-    void setRole(const At& at, Occupant& occupant, Role role, Note note, const std::string& by);
+    Task<void> giveVoice(At at, Jid client, std::string by);
     // What is to be kept of voice that is given or taken; nothing when there is nothing to keep.
     std::optional<Change> voiceChange(const Room& room, const Jid& bare, Role wanted) const;
     bool mayReadList(const Room& room, const Jid& bare, Affiliation wanted) const;

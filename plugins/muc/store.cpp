@@ -99,13 +99,14 @@ Task<std::optional<StoredRoom>> Store::load(Jid address) {
         if (!found) return found;
         connection.run(
             "SELECT jid, affiliation, nick, reason, voice, until FROM muc_affiliation "
-            "WHERE room = ?1",
+            "WHERE room = ?1 ORDER BY jid",
             {found->id}, [&](const SqlRow& row) {
-                auto jid = Jid::parse(row.text(0));
-                if (!jid) return;
-                found->affiliations[std::move(*jid)] = {
-                    Affiliation(row.integer(1)), std::string{row.text(2)}, std::string{row.text(3)},
-                    Voice(row.integer(4)), timeOf(row.integer(5))};
+                const auto jid = Jid::parse(row.text(0));
+                if (!jid || row.integer(1) < 0 || row.integer(1) > std::int64_t(Affiliation::Owner))
+                    return;
+                found->affiliations.set(*jid, {Affiliation(row.integer(1)),
+                                               std::string{row.text(2)}, std::string{row.text(3)},
+                                               Voice(row.integer(4)), timeOf(row.integer(5))});
             });
         connection.run("SELECT uri, title, hue FROM muc_hat WHERE room = ?1", {found->id},
                        [&](const SqlRow& row) {
@@ -151,7 +152,7 @@ Task<Store::Created> Store::create(Jid address, StoredRoom room, std::int64_t ro
              room.lockedBy, std::int64_t(room.config.isPublic), room.config.retentionDays, title,
              config, Blob{room.secret}});
         if (made == 0) return Created::Exists;
-        for (const auto& [jid, entry] : room.affiliations)
+        for (const auto& [jid, entry] : room.affiliations.entries())
             writeAffiliation(connection, room.id, jid, entry);
         return Created::Yes;
     };
@@ -180,9 +181,13 @@ Task<void> Store::remove(std::int64_t room) {
     return database_.write(std::move(work));
 }
 
-Task<void> Store::saveConfig(std::int64_t room, RoomConfig config, std::string lockedBy) {
-    auto work = [room, config = std::move(config),
-                 lockedBy = std::move(lockedBy)](SqlConnection& connection) {
+Task<void> Store::saveConfig(std::int64_t room, RoomConfig config, std::string lockedBy,
+                             std::vector<Affiliations::Entry> changes,
+                             std::vector<AuditEntry> log) {
+    auto work = [room, config = std::move(config), lockedBy = std::move(lockedBy),
+                 changes = std::move(changes), log = std::move(log)](SqlConnection& connection) {
+        for (const auto& [jid, entry] : changes) writeAffiliation(connection, room, jid, entry);
+        for (const AuditEntry& entry : log) writeAudit(connection, entry);
         std::string name;
         connection.run("SELECT name FROM muc_room WHERE id = ?1", {room},
                        [&](const SqlRow& row) { name = row.text(0); });

@@ -77,7 +77,10 @@ public:
     Task<std::int64_t> countOf(std::string domain, std::string creator);
     // Everything of it but its archive.
     Task<void> remove(std::int64_t room);
-    Task<void> saveConfig(std::int64_t room, RoomConfig config, std::string lockedBy);
+    // With changes of affiliations that belong to it: all or none.
+    Task<void> saveConfig(std::int64_t room, RoomConfig config, std::string lockedBy,
+                          std::vector<Affiliations::Entry> changes = {},
+                          std::vector<AuditEntry> log = {});
     Task<void> saveSubject(std::int64_t room, Subject subject);
     Task<void> saveVcard(std::int64_t room, std::string vcard);
     // All or none. What is nothing is deleted. `log` is written along with them.

@@ -1,11 +1,13 @@
 // Names that look alike to people (UTS 39): letters of several scripts, "rn" and "m".
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace epode {
 
-// Of UTF-8; false when one of them is none.
-bool looksAlike(std::string_view a, std::string_view b);
+// The same for names that look alike, to be compared and never shown. Of UTF-8; empty for what is
+// none.
+std::string skeletonOf(std::string_view name);
 
 }  // namespace epode

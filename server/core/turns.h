@@ -48,6 +48,9 @@ public:
         co_return Turn(std::move(queue));
     }
 
+    // Whether somebody has it now.
+    bool isTaken() const { return queue_->isTaken; }
+
 private:
     // Posted, so that many who wait don't stand on each other's stack. Meanwhile the turn stays
     // taken.

@@ -89,8 +89,7 @@ TEST_CASE("who may enter, and who may not") {
          "<password>cauldronburn</password>",
          "+juliet owner/moderator"},
         {{{"maxusers", "1"}}, "", "romeo", "", "!presence wait service-unavailable"},
-        {{{"maxusers", "1"}}, "admin", "romeo", "",
-         "+juliet owner/moderator " + julietsJid},
+        {{{"maxusers", "1"}}, "admin", "romeo", "", "+juliet owner/moderator " + julietsJid},
     }));
     CAPTURE(row.affiliation, row.nick, row.inside, row.answer);
     Coven verona{row.config};

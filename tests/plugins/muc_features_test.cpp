@@ -250,7 +250,9 @@ TEST_CASE("a room that nobody is in leaves memory, and is there again when someb
     verona.server.advance(std::chrono::minutes{20});
     // What is in the database now is what is seen.
     auto rename = [](SqlConnection& connection) {
-        return connection.run("UPDATE muc_room SET config = 'muc#roomconfig_roomname Changed'");
+        return connection.run(
+            "UPDATE muc_room SET config = 'muc#roomconfig_persistentroom 1' || "
+            "char(10) || 'muc#roomconfig_roomname Changed'");
     };
     CHECK(verona.server.wait(verona.server.database().write(rename)) == 1);
     auto& romeo = verona.server.login("romeo@montague.example/later");

@@ -59,19 +59,19 @@ TEST_CASE("who is not in, or has no voice, is not heard") {
 TEST_CASE("a client says nothing that only a room says") {
     Coven verona;
     verona.everybodyIn();
-    verona.says(verona.romeo, "forger",
-                "<stanza-id xmlns='urn:xmpp:sid:0' by='COVEN@conference.capulet.example' id='forged-1'/>"
-                "<stanza-id xmlns='urn:xmpp:sid:0' by='elsewhere.example' id='kept'/>"
-                "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged-2'/>"
-                "<delay xmlns='urn:xmpp:delay' stamp='2002-10-13T23:58:37Z' id='forged-3'/>"
-                "<x xmlns='http://jabber.org/protocol/muc#user'><status code='104' id='forged-4'/></x>"
-                "<retract xmlns='urn:xmpp:message-retract:1' id='forged-5'><moderated "
-                "xmlns='urn:xmpp:message-moderate:1' by='x@y.example'/></retract>"
-                "<origin-id xmlns='urn:xmpp:sid:0' id='kept2'/>");
+    verona.says(
+        verona.romeo, "forger",
+        "<stanza-id xmlns='urn:xmpp:sid:0' by='COVEN@conference.capulet.example' id='forged-1'/>"
+        "<stanza-id xmlns='urn:xmpp:sid:0' by='elsewhere.example' id='kept'/>"
+        "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged-2'/>"
+        "<delay xmlns='urn:xmpp:delay' stamp='2002-10-13T23:58:37Z' id='forged-3'/>"
+        "<x xmlns='http://jabber.org/protocol/muc#user'><status code='104' id='forged-4'/></x>"
+        "<retract xmlns='urn:xmpp:message-retract:1' id='forged-5'><moderated "
+        "xmlns='urn:xmpp:message-moderate:1' by='x@y.example'/></retract>"
+        "<origin-id xmlns='urn:xmpp:sid:0' id='kept2'/>");
     const std::string xml = verona.juliet.next();
     CHECK(heard(xml) == "romeo: forger");
-    for (const char* forged : {"forged", "moderated"})
-        CHECK(xml.find(forged) == std::string::npos);
+    for (const char* forged : {"forged", "moderated"}) CHECK(xml.find(forged) == std::string::npos);
     CHECK(xml.find("id='kept'") != std::string::npos);
     CHECK(xml.find("id='kept2'") != std::string::npos);
 }

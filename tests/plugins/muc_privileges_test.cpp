@@ -1,5 +1,4 @@
 // The tables of XEP-0045, 5: who enters as what, who may change whom.
-#include "core/confusable.h"
 #include "plugins/muc/config.h"
 #include "plugins/muc/privileges.h"
 #include "plugins/muc/room.h"
@@ -89,7 +88,10 @@ TEST_CASE("table 5: who changes whose role") {
              // Voice.
              Row{moderator, visitor, Role::Participant, ""},
              Row{moderator, participant, Role::Visitor, ""},
-             Row{memberModerator, aMember, Role::Visitor, ""},
+             Row{memberModerator, aMember, Role::Visitor, "not-allowed"},
+             Row{memberModerator, participant, Role::Visitor, ""},
+             Row{anAdmin, aMember, Role::Visitor, ""},
+             Row{memberModerator, {member, Role::Visitor}, Role::Participant, ""},
              Row{moderator, aMember, Role::Visitor, "not-allowed"},
              Row{moderator, anAdmin, Role::Visitor, "not-allowed"},
              Row{anAdmin, anAdmin, Role::Visitor, "not-allowed"},
@@ -194,6 +196,4 @@ TEST_CASE("nicknames that people take for one conflict") {
     }
     CHECK(readNick("ROMEO", 256)->key == readNick("romeo", 256)->key);
     CHECK(readNick("romeo", 256)->key != readNick("romea", 256)->key);
-    CHECK(looksAlike("romeo", "r\xD0\xBEmeo"));  // a Cyrillic o
-    CHECK(!looksAlike("romeo", "juliet"));
 }

@@ -32,7 +32,7 @@ struct Tables {
         made.config.name = title;
         made.config.isPublic = isPublic;
         made.secret = std::string("\0\xff secret", 9);
-        made.affiliations[juliet] = {Affiliation::Owner, {}, {}};
+        made.affiliations.set(juliet, {Affiliation::Owner});
         return made;
     }
     Store::Created make(const std::string& name, StoredRoom room, std::int64_t most = 0) {
@@ -83,7 +83,7 @@ TEST_CASE("a room is stored with all that belongs to it, and goes with all of it
         CHECK(found->subject.at == noon);
         CHECK(found->vcard == "<vCard/>");
         CHECK(found->affiliations.size() == 3);
-        CHECK(found->affiliations[romeo].nick == "romeo");
+        CHECK(found->affiliations.find(romeo)->nick == "romeo");
         REQUIRE(found->occupants.size() == 2);
         CHECK(found->occupants[0].nick == "romeo");
         CHECK(found->occupants[1].role == Role::Moderator);
@@ -120,8 +120,8 @@ TEST_CASE("terms, voice, hats and the log are stored") {
             {ban}));
         auto found = tables.await(tables.store.load(coven));
         REQUIRE(found);
-        CHECK(found->affiliations[romeo].voice == Voice::Muted);
-        CHECK(found->affiliations[romeo].until == noon + std::chrono::hours{1});
+        CHECK(found->affiliations.find(romeo)->voice == Voice::Muted);
+        CHECK(found->affiliations.find(romeo)->until == noon + std::chrono::hours{1});
 
         AuditEntry later = ban;
         later.at = noon + std::chrono::hours{2};
