@@ -66,7 +66,8 @@ struct Call {
     std::shared_ptr<const Services> services{};  // they live as long as the call does
     Values values{};
     RawArguments arguments{};  // of Body::Arguments
-    std::string bytes{};       // of Body::Bytes
+    std::string bytes{};       // the body as it came
+    std::string token{};
 
     bool has(std::string_view name) const { return values.find(name) != values.end(); }
     const std::string& text(std::string_view name) const { return get<std::string>(name); }

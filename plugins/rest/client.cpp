@@ -30,15 +30,18 @@ std::optional<std::uint32_t> handledOf(const Element& element) {
 
 }  // namespace
 
-Client::Client(Shard& shard, Jid jid)
-    : shard_{shard}, jid_{std::move(jid)}, lastUsed_{shard.executor().now()} {}
+Client::Client(Shard& shard, Jid jid, std::string address)
+    : shard_{shard},
+      jid_{std::move(jid)},
+      address_{std::move(address)},
+      lastUsed_{shard.executor().now()} {}
 
 Client::~Client() = default;
 
-ClientPtr Client::begin(Account& account) {
+ClientPtr Client::begin(Account& account, std::string address) {
     const Jid full = *account.jid().withResource("rest-" + randomId(10));
     Session& session = account.bind(full);
-    const ClientPtr client{new Client{account.shard(), full}};
+    const ClientPtr client{new Client{account.shard(), full, std::move(address)}};
     // So that it is known when what it sends is safe.
     session.enableSm(randomId(), false);
     session.attach(*client);
@@ -127,7 +130,6 @@ void Client::await(Fits fits, Callback<StanzaPtr>::Resolve resolve) {
 // turn of its own.
 void Client::wantFlush() {
     if (output_.empty()) return;
-    queueBytes_ += output_.size();
     queue_.push_back(std::exchange(output_, {}));
     if (std::exchange(isDraining_, true)) return;
     shard_.executor().post([self = shared_from_this()] { self->drain(); });
@@ -135,12 +137,12 @@ void Client::wantFlush() {
 
 std::string_view Client::streamNs() const { return ns::client; }
 
-std::size_t Client::unsentBytes() const { return queueBytes_ + (unsent ? unsent() : 0); }
+// What is looked at in the next turn waits for nobody.
+std::size_t Client::unsentBytes() const { return unsent ? unsent() : 0; }
 
 void Client::drain() {
     isDraining_ = false;
     const auto texts = std::exchange(queue_, {});
-    queueBytes_ = 0;
     for (const auto& text : texts) {
         auto document = parseXml(text, ns::client);
         if (!document) continue;

@@ -35,7 +35,8 @@ using ClientPtr = std::shared_ptr<Client>;
 class Client final : public Outlet, public std::enable_shared_from_this<Client> {
 public:
     // Begins a session of the account, which has to end before the client does.
-    static ClientPtr begin(Account& account);
+    // `address`: of who asks, for people who look at sessions.
+    static ClientPtr begin(Account& account, std::string address);
     ~Client() override;
 
     const Jid& jid() const { return jid_; }
@@ -93,7 +94,7 @@ public:
     void end(const StreamError& error) override;
     void stopReading() override {}
     void interrupt() override { end({}); }
-    std::string peerAddress() const override { return {}; }
+    std::string peerAddress() const override { return address_; }
     bool isSecure() const override { return true; }
 
 private:
@@ -117,7 +118,7 @@ private:
         Timer patience;
     };
 
-    Client(Shard& shard, Jid jid);
+    Client(Shard& shard, Jid jid, std::string address);
     Session* session() const;
     void drain();
     void take(const StanzaPtr& stanza);
@@ -131,9 +132,9 @@ private:
 
     Shard& shard_;
     const Jid jid_;
+    const std::string address_;
     std::string output_;
     std::deque<std::string> queue_;
-    std::size_t queueBytes_ = 0;
     std::list<Question> questions_;
     std::list<Sending> sendings_;
     std::list<Waiting> waitings_;

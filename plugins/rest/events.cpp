@@ -78,7 +78,7 @@ Task<Outcome> Service::openEvents(Call& call) {
                           .fields = {{"Retry-After", "60"}}};
     Account* account = call.shard->loaded(call.who.account.text());
     if (!account) co_return unavailable("The account is not there at the moment.");
-    const Found found = begin(*account, true);
+    const Found found = begin(*account, call.exchange->request().address, Use::Events);
     if (found.problem) co_return *found.problem;
     const ClientPtr client = found.client;
     auto outcome = co_await listen(call, client);
@@ -88,10 +88,15 @@ Task<Outcome> Service::openEvents(Call& call) {
 
 Task<Outcome> Service::listen(Call& call, ClientPtr client) {
     std::vector<Jid> rooms = call.addresses("room");
-    Listener::Settings settings{
-        limits_.eventBytesMax, limits_.keepAlive,
-        std::chrono::duration_cast<Duration>(call.who.expires - call.shard->executor().wallNow())};
-    const auto listener = std::make_shared<Listener>(call.exchange, client, rooms, settings);
+    Listener::Settings settings;
+    settings.bytesMax = limits_.eventBytesMax;
+    settings.keepAlive = limits_.keepAlive;
+    settings.lifetime =
+        std::chrono::duration_cast<Duration>(call.who.expires - call.shard->executor().wallNow());
+    settings.token = call.token;
+    settings.services = call.services;
+    const auto listener =
+        std::make_shared<Listener>(call.exchange, client, rooms, std::move(settings));
     const bool isNew = !call.has("Last-Event-ID");
     if (!isNew && !listener->setCursor(call.text("Last-Event-ID")))
         co_return badRequest("Last-Event-ID is not one of these events and rooms.");

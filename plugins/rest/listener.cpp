@@ -27,6 +27,7 @@ constexpr std::string_view displayedNs = "urn:xmpp:mds:displayed:0";
 constexpr std::string_view nothingYet = "-";
 // How often a connection is looked at that has something to take.
 constexpr Duration lookAgain = std::chrono::milliseconds{250};
+constexpr Duration recheckEvery = std::chrono::minutes{1};
 constexpr std::string_view capsAddress = "https://epode.example/rest";
 
 }  // namespace
@@ -39,31 +40,46 @@ struct Listener::Wire : std::enable_shared_from_this<Wire> {
 
     Executor& executor() const { return exchange->executor(); }
 
-    void begin(const Settings& settings, std::function<void()> gone,
+    // `ofOver` keeps whatever belongs to this until it is over.
+    void begin(Settings ofSettings, std::function<void()> ofOver,
                std::function<void(std::size_t, std::uint32_t)> ofConfirmed) {
+        settings = std::move(ofSettings);
+        over = std::move(ofOver);
         confirmed = std::move(ofConfirmed);
-        if (exchange->isGone()) {
-            gone();
+        if (exchange->isGone() || isOver) {
+            stop();
             return;
         }
-        exchange->whenGone([self = shared_from_this(), gone = std::move(gone)] {
-            self->stop();
-            gone();
-        });
+        exchange->whenGone([self = shared_from_this()] { self->stop(); });
         HttpResponse head;
         head.set("Content-Type", "text/event-stream")
             .set("Cache-Control", "no-store")
             .set("X-Accel-Buffering", "no");  // nginx would wait for more
         exchange->begin(std::move(head), std::nullopt);
-        keepAlive = settings.keepAlive;
         beat();
+        recheckLater();
         expiry = executor().after(settings.lifetime, [this] { finish(); });
     }
     void beat() {
-        beating = executor().after(keepAlive, [this] {
+        beating = executor().after(settings.keepAlive, [this] {
             exchange->write(":\n\n");
             beat();
         });
+    }
+    // A token may end before its time.
+    void recheckLater() {
+        rechecking = executor().after(recheckEvery, [this] { recheck(); });
+    }
+    void recheck() {
+        start(settings.services->bearers->bearerOf(settings.token),
+              [self = shared_from_this()](std::optional<std::optional<Bearer>> bearer,
+                                          std::exception_ptr) {
+                  if (self->isOver) return;
+                  if (bearer && !*bearer)
+                      self->finish();
+                  else
+                      self->recheckLater();
+              });
     }
     void write(const std::string& text, std::uint32_t count) {
         if (isOver || exchange->isGone()) return;
@@ -85,11 +101,13 @@ struct Listener::Wire : std::enable_shared_from_this<Wire> {
         confirmed(std::exchange(bytes, 0), latest);
     }
     void finish() {
+        const auto self = shared_from_this();
         if (isOver) return;
         stop();
         exchange->finish();
     }
     void abandon() {
+        const auto self = shared_from_this();
         if (isOver) return;
         stop();
         exchange->abandon();
@@ -98,14 +116,18 @@ struct Listener::Wire : std::enable_shared_from_this<Wire> {
         isOver = true;
         beating = {};
         looking = {};
+        rechecking = {};
         expiry = {};
         confirmed = {};
+        settings.services.reset();
+        if (auto last = std::exchange(over, {})) last();
     }
 
     const HttpExchangePtr exchange;
     std::function<void(std::size_t, std::uint32_t)> confirmed;
-    Duration keepAlive{};
-    Timer beating, looking, expiry;
+    std::function<void()> over;
+    Settings settings{};
+    Timer beating, looking, rechecking, expiry;
     std::size_t bytes = 0;
     std::uint32_t latest = 0;
     bool isLooking = false;
@@ -118,7 +140,7 @@ Listener::Listener(HttpExchangePtr exchange, ClientPtr client, std::vector<Jid> 
                    Settings settings)
     : client_{std::move(client)},
       wire_{std::make_shared<Wire>(std::move(exchange))},
-      settings_{settings},
+      settings_{std::move(settings)},
       archives_{client_->jid().bare()},
       cursors_(rooms.size() + 1, std::string{nothingYet}) {
     archives_.insert(archives_.end(), std::make_move_iterator(rooms.begin()),
@@ -128,7 +150,7 @@ Listener::Listener(HttpExchangePtr exchange, ClientPtr client, std::vector<Jid> 
 void Listener::begin() {
     Executor& home = client_->shard().executor();
     // Who waits for the answer keeps all of it.
-    auto gone = [&home, self = shared_from_this()] {
+    auto over = [&home, self = shared_from_this()] {
         home.post([self] { self->client_->close(); });
     };
     auto confirmed = [&home, weak = weak_from_this()](std::size_t bytes, std::uint32_t count) {
@@ -136,9 +158,9 @@ void Listener::begin() {
             if (const auto self = weak.lock()) self->confirmed(bytes, count);
         });
     };
-    wire_->executor().post([wire = wire_, settings = settings_, gone = std::move(gone),
+    wire_->executor().post([wire = wire_, settings = settings_, over = std::move(over),
                             confirmed = std::move(confirmed)]() mutable {
-        wire->begin(settings, std::move(gone), std::move(confirmed));
+        wire->begin(settings, std::move(over), std::move(confirmed));
     });
     client_->unsent = [weak = weak_from_this()] {
         const auto self = weak.lock();

@@ -10,6 +10,7 @@
 #include "history.h"
 
 #include "net/http_exchange.h"
+#include "route/host.h"
 
 #include <cstddef>
 #include <memory>
@@ -23,9 +24,11 @@ namespace epode::rest {
 class Listener : public std::enable_shared_from_this<Listener> {
 public:
     struct Settings {
-        std::size_t bytesMax;  // on their way to a reader, or waiting for him
-        Duration keepAlive;
-        Duration lifetime;  // of the token
+        std::size_t bytesMax = 0;  // on their way to a reader, or waiting for him
+        Duration keepAlive{};
+        Duration lifetime{};  // of the token
+        std::string token{};
+        std::shared_ptr<const Services> services{};  // who looks at it now and then
     };
     // The archives that he hears of: first the account's own, then that of each room.
     Listener(HttpExchangePtr exchange, ClientPtr client, std::vector<Jid> rooms, Settings settings);

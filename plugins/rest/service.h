@@ -122,7 +122,8 @@ private:
         std::optional<Problem> problem;
     };
     Task<Found> clientOf(Call& call);
-    Found begin(Account& account, bool isForEvents);
+    enum class Use : std::uint8_t { Requests, Events };
+    Found begin(Account& account, std::string address, Use use);
     // Enters the room unless it is there.
     Task<std::optional<Problem>> enter(ClientPtr client, Jid room, std::string nick,
                                        std::string password);

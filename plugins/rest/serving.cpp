@@ -228,6 +228,7 @@ Task<std::optional<Problem>> Service::identify(Call& call, const Operation& oper
         co_return notLoggedIn("A token is sent as \"Authorization: Bearer …\".", "invalid_request");
     const auto text = given.substr(scheme.size());
     std::string token{text.substr(std::min(text.find_first_not_of(' '), text.size()))};
+    call.token = token;
     auto asked = host.services().bearers->bearerOf(std::move(token));
     auto bearer = co_await asked;
     if (!bearer) {
@@ -282,15 +283,15 @@ Task<Outcome> Service::run(HttpExchangePtr exchange, const Operation& operation,
 
 // ---- the clients of a shard
 
-Service::Found Service::begin(Account& account, bool isForEvents) {
+Service::Found Service::begin(Account& account, std::string address, Use use) {
     if (server_.isStopping()) return {nullptr, unavailable("The server is going down.")};
     if (std::int64_t(account.sessions().size()) >= limits_.resourcesMax)
         return {nullptr, unavailable("Too many clients of the account are logged in.")};
-    auto client = Client::begin(account);
+    auto client = Client::begin(account, std::move(address));
     const std::string bare = account.jid().text();
     Here& mine = here(account.shard());
     const std::weak_ptr<Here> weak = mine.weak_from_this();
-    if (isForEvents) {
+    if (use == Use::Events) {
         mine.clients[bare].listening.push_back(client);
     } else {
         mine.clients[bare].usual = client;
@@ -365,7 +366,7 @@ Task<Service::Found> Service::clientOf(Call& call) {
     if (meanwhile != here(*call.shard).clients.end() && meanwhile->second.usual &&
         !meanwhile->second.usual->isOver())
         co_return Found{meanwhile->second.usual, std::nullopt};
-    co_return this->begin(*account, false);
+    co_return this->begin(*account, call.exchange->request().address, Use::Requests);
 }
 
 // Plugins are made anew: another object of this one serves from now on.

@@ -438,6 +438,15 @@ TEST_CASE("live events end with the token, the account and the server") {
     SECTION("the token") {
         stage.server.advance(std::chrono::minutes{61});
         CHECK(has(events.received, "\r\n0\r\n\r\n"));
+        // Nobody takes her for being there any longer.
+        auto* account = stage.server.server().shard(0).loaded(juliets);
+        CHECK((!account || account->sessions().empty()));
+    }
+    SECTION("the password") {
+        CHECK(stage.server.wait(changePassword(stage.server.server(), *Jid::parse(juliets),
+                                               "another")) == PasswordChange::Done);
+        stage.server.advance(std::chrono::seconds{90});
+        CHECK(has(events.received, "\r\n0\r\n\r\n"));
     }
     SECTION("the account") {
         CHECK(stage.server.wait(removeAccount(stage.server.server(), *Jid::parse(juliets))));
