@@ -1,7 +1,6 @@
 // Ad-hoc commands (XEP-0050): what operators do with epodectl, and what plugins offer to users, in
 // a chat client.
 #include "administration.h"
-#include "command_call.h"
 #include "command_forms.h"
 #include "command_sessions.h"
 #include "core/commands.h"
@@ -9,6 +8,7 @@
 #include "core/namespaces.h"
 #include "operators.h"
 #include "plugin/plugin.h"
+#include "route/command_call.h"
 
 #include <array>
 
@@ -161,6 +161,7 @@ public:
             context.onIq(StanzaType::Set, commandElement, addressee, this, &AdHoc::receive);
             context.onDiscoNodes(addressee, this, &AdHoc::isNode, &AdHoc::discover);
         }
+        context.offerPermissions(operators_);
         context.hostFeature(ns::commands);
         context.accountFeature(ns::commands);
     }
@@ -410,8 +411,9 @@ Task<AdHocReply> AdHoc::runDeclared(const AdHocCall& call, CommandInfo command) 
     if (!permission) co_return AdHocReply::failed(forbidden());
     RawArguments arguments;
     if (hasArguments) arguments = argumentsFrom(command, call.answers[0]);
+    Caller caller{.name = call.caller.text(), .permission = *permission, .door = "xmpp"};
     const auto result =
-        co_await callCommand(server_, command.name, std::move(arguments), call.caller, *permission);
+        co_await callCommand(server_, command.name, std::move(arguments), std::move(caller));
     if (result.isRefusal() && result.error().code == "usage")
         co_return AdHocReply::failed(badPayload(result.error().message));
     co_return replyFor(command, result, rowsMax_);

@@ -1,11 +1,11 @@
 #include "administration.h"
 
-#include "command_call.h"
 #include "command_forms.h"
 #include "core/commands.h"
 #include "core/log.h"
 #include "core/namespaces.h"
 #include "core/time_format.h"
+#include "route/command_call.h"
 #include "route/every_shard.h"
 #include "store/stores.h"
 
@@ -200,8 +200,8 @@ void Administration::add(PluginContext& context, std::string_view node, std::str
 Task<CommandResult> Administration::run(const AdHocCall& call, std::string_view name,
                                         RawArguments arguments) {
     const auto permission = operators_.permissionOverHost(call.caller).value_or(Permission::Watch);
-    auto outcome =
-        co_await callCommand(server_, name, std::move(arguments), call.caller, permission);
+    Caller caller{.name = call.caller.text(), .permission = permission, .door = "xmpp"};
+    auto outcome = co_await callCommand(server_, name, std::move(arguments), std::move(caller));
     co_return outcome;
 }
 
@@ -625,8 +625,9 @@ Task<Duration> Administration::stopWhenAsked() {
         stop_.reset();
     }
     RawArguments nothing;
-    const auto done =
-        co_await callCommand(server_, "stop", std::move(nothing), caller, Permission::Administer);
+    Caller asking{
+        .name = caller.text(), .permission = Permission::Administer, .door = "xmpp"};
+    const auto done = co_await callCommand(server_, "stop", std::move(nothing), std::move(asking));
     if (done.isRefusal())
         adhocLog.error("the server could not be stopped", {{"reason", done.error().message}});
     co_return never;

@@ -3,6 +3,7 @@
 
 #include "core/command.h"
 #include "core/jid.h"
+#include "route/permissions.h"
 
 #include <mutex>
 #include <optional>
@@ -13,14 +14,13 @@
 
 namespace epode::adhoc {
 
-class Operators {
+class Operators final : public Permissions {
 public:
     // Bare addresses, as they are configured.
     using Names = std::vector<std::string>;
     Operators(const Names& admins, const Names& operators, const Names& hostAdmins);
 
-    // Over the whole server; nothing for everybody else.
-    std::optional<Permission> permission(const Jid& caller) const;
+    std::optional<Permission> permission(const Jid& caller) const override;
     // Over the accounts of this host: its own administrators, and those of the server.
     std::optional<Permission> permissionOverHost(const Jid& caller) const;
 

@@ -2,6 +2,7 @@
 
 #include "core/base64.h"
 #include "core/digest.h"
+#include "core/json_writer.h"
 #include "core/log.h"
 #include "core/random.h"
 #include "net/fd.h"
@@ -29,6 +30,19 @@ const Option<std::string> keyFile{
     .help =
         "A file with the public keys (JWK Set, RFC 7517) of who gives out tokens for this host; it "
         "is read again when it changes. Empty: only the server's own tokens are taken.",
+};
+const Option<std::string> keysUrl{
+    .key = "token.keys_url",
+    .fallback = "",
+    .help =
+        "The https address of such a set (\"jwks_uri\" of an OpenID provider). It is fetched again "
+        "now and then, and when a token names a key that is not known yet.",
+};
+const Option<Duration> keysEvery{
+    .key = "token.keys_refresh",
+    .fallback = std::chrono::hours{1},
+    .range = {std::chrono::minutes{1}, std::chrono::hours{24 * 30}},
+    .help = "How often token.keys_url is asked for its keys.",
 };
 const Option<std::string> issuer{
     .key = "token.issuer",
@@ -75,6 +89,10 @@ const Option<Duration> lifetimeMost{
 constexpr auto leeway = std::chrono::seconds{30};
 constexpr std::size_t keyFileBytesMax = 1024 * 1024;
 constexpr std::string_view idClaim = "epode_account";
+constexpr std::string_view markClaim = "epode_password";
+constexpr std::string_view noPassword = "none";
+// Not more often than this, whatever tokens strangers send, and however often it fails.
+constexpr Duration betweenFetches = std::chrono::seconds{30};
 
 std::string readFile(const std::string& path) {
     std::ifstream file{path, std::ios::binary};
@@ -96,14 +114,15 @@ std::int64_t seconds(WallTime time) { return toMilliseconds(time) / 1000; }
 }  // namespace
 
 std::vector<OptionRef> tokenOptions() {
-    return {
-        &keyFile,     &issuer, &audience, &accountClaim, &scope, &asPassword, &openidConfiguration,
-        &lifetimeMost};
+    return {&keyFile, &keysUrl,    &keysEvery,           &issuer,      &audience, &accountClaim,
+            &scope,   &asPassword, &openidConfiguration, &lifetimeMost};
 }
 
 Rules::Rules(const Settings& settings, const std::string& ofHost)
     : host{ofHost},
       keyFile{settings.get(token::keyFile, ofHost)},
+      keysUrl{settings.get(token::keysUrl, ofHost)},
+      keysEvery{settings.get(token::keysEvery, ofHost)},
       issuer{settings.get(token::issuer, ofHost)},
       audience{settings.get(token::audience, ofHost)},
       accountClaim{settings.get(token::accountClaim, ofHost)},
@@ -155,9 +174,9 @@ void Authority::readForeignKeys() {
         if (rules_.issuer.empty())
             throw std::runtime_error{"token.issuer does not say whose keys they are"};
         const std::lock_guard lock{mutex_};
-        foreign_ = std::move(keys);
+        fromFile_ = std::move(keys);
         tokenLog.info("keys read",
-                      {{"host", rules_.host}, {"keys", std::int64_t(foreign_.size())}});
+                      {{"host", rules_.host}, {"keys", std::int64_t(fromFile_.size())}});
     } catch (const std::exception& failure) {
         tokenLog.error(
             "the file of token.keys is of no use",
@@ -165,61 +184,131 @@ void Authority::readForeignKeys() {
     }
 }
 
-// A key speaks for its issuer alone, so that nobody signs in another's name.
-std::optional<Token> Authority::read(std::string_view compact, bool& isOwn) const {
-    std::vector<Key> own;
-    std::vector<Key> foreign;
-    {
-        const std::lock_guard lock{mutex_};
-        own = own_;
-        foreign = foreign_;
+bool Authority::shallFetch(Reason reason, SteadyTime now) {
+    if (rules_.keysUrl.empty()) return false;
+    const std::lock_guard lock{mutex_};
+    if (asked_) {
+        const bool isEarly = reason == Reason::UnknownKey || hasFailed_;
+        if (now - *asked_ < (isEarly ? betweenFetches : rules_.keysEvery)) return false;
     }
-    auto token = readToken(compact, own);
+    asked_ = now;
+    return true;
+}
+
+void Authority::takeFetched(const std::string& json, const std::string& problem) {
+    try {
+        if (!problem.empty()) throw std::runtime_error{problem};
+        auto keys = readKeySet(json);
+        // What anybody may read is no secret.
+        std::erase_if(keys, [](const Key& key) { return key.algorithm == Algorithm::Hs256; });
+        if (keys.empty()) throw std::runtime_error{"it has no key for RS256 or ES256"};
+        if (rules_.issuer.empty())
+            throw std::runtime_error{"token.issuer does not say whose keys they are"};
+        const std::lock_guard lock{mutex_};
+        fetched_ = std::move(keys);
+        hasFailed_ = false;
+        tokenLog.info("keys fetched",
+                      {{"host", rules_.host}, {"keys", std::int64_t(fetched_.size())}});
+    } catch (const std::exception& failure) {
+        tokenLog.error(
+            "the keys of token.keys_url could not be fetched",
+            {{"host", rules_.host}, {"address", rules_.keysUrl}, {"problem", failure.what()}});
+        const std::lock_guard lock{mutex_};
+        hasFailed_ = true;
+    }
+}
+
+Authority::Keys Authority::keys() const {
+    const std::lock_guard lock{mutex_};
+    Keys keys{own_, fromFile_};
+    keys.foreign.insert(keys.foreign.end(), fetched_.begin(), fetched_.end());
+    return keys;
+}
+
+// A key speaks for its issuer alone, so that nobody signs in another's name.
+std::optional<Token> Authority::read(std::string_view compact, const Keys& keys,
+                                     bool& isOwn) const {
+    auto token = readToken(compact, keys.own);
     isOwn = token.has_value();
     if (isOwn) return token->issuer == rules_.host ? token : std::nullopt;
-    token = readToken(compact, foreign);
+    token = readToken(compact, keys.foreign);
     return token && token->issuer == rules_.issuer ? token : std::nullopt;
 }
 
 Authority::Outcome Authority::check(std::string_view compact, WallTime now) const {
     bool isOwn = false;
-    const auto token = read(compact, isOwn);
+    Outcome outcome;
+    const Keys known = keys();
+    const auto token = read(compact, known, isOwn);
+    if (!token && !isOwn) {
+        const std::string id = keyIdOf(compact);
+        const auto is = [&id](const Key& key) { return key.id == id; };
+        outcome.isKeyUnknown = !id.empty() &&
+                               std::none_of(known.own.begin(), known.own.end(), is) &&
+                               std::none_of(known.foreign.begin(), known.foreign.end(), is);
+    }
     if (!token || !token->expires || *token->expires + leeway <= now ||
         (token->notBefore && *token->notBefore - leeway > now) ||
         (token->issued && *token->issued - leeway > now) ||
         !contains(token->audience, isOwn ? rules_.host : rules_.audience))
-        return {};
+        return outcome;
     const std::string name = isOwn ? token->subject : token->claim(rules_.accountClaim);
     auto account =
         name.find('@') == std::string::npos ? Jid::make(name, rules_.host) : Jid::parse(name);
     if (!account || !account->isBare() || !account->hasLocal() || account->domain() != rules_.host)
-        return {};
-    if (!rules_.scope.empty() && !contains(token->scopes, rules_.scope))
-        return {.bearer = {}, .problem = Problem::InsufficientScope};
-    Bearer bearer{std::move(*account)};
-    if (isOwn) bearer.accountId = std::atoll(token->claim(std::string{idClaim}).c_str());
-    if (isOwn && bearer.accountId <= 0) return {};
-    return {.bearer = std::move(bearer)};
+        return outcome;
+    Holder holder{std::move(*account)};
+    if (isOwn) {
+        holder.accountId = std::atoll(token->claim(std::string{idClaim}).c_str());
+        holder.passwordMark = token->claim(std::string{markClaim});
+        if (holder.accountId <= 0 || holder.passwordMark.empty()) return outcome;
+    }
+    holder.scopes = token->scopes;
+    holder.expires = *token->expires;
+    outcome.holder = std::move(holder);
+    return outcome;
 }
 
-std::string Authority::issue(const Bearer& bearer, std::string_view scopes, WallTime now,
-                             WallTime expires) const {
-    const auto quoted = [](std::string_view text) {
-        std::string json = "\"";
-        for (const char c : text) {
-            if (c == '"' || c == '\\') json += '\\';
-            if (static_cast<unsigned char>(c) >= 0x20) json += c;
-        }
-        return json + "\"";
-    };
-    std::string claims =
-        "{\"iss\":" + quoted(rules_.host) + ",\"aud\":" + quoted(rules_.host) +
-        ",\"sub\":" + quoted(bearer.account.text()) + ",\"scope\":" + quoted(scopes) +
-        ",\"iat\":" + std::to_string(seconds(now)) +
-        ",\"exp\":" + std::to_string(seconds(expires)) + ",\"jti\":" + quoted(randomId()) + ",\"" +
-        std::string{idClaim} + "\":" + std::to_string(bearer.accountId) + "}";
-    const std::lock_guard lock{mutex_};
-    return own_.empty() ? std::string{} : signToken(own_.front(), claims);
+bool Authority::isForLogin(const Holder& holder) const {
+    return rules_.scope.empty() || contains(holder.scopes, rules_.scope);
+}
+
+bool Authority::isFor(const Holder& holder, const AccountCredentials& stored) const {
+    if (stored.isDisabled) return false;
+    if (holder.accountId == 0) return true;  // others say whom it is for, and for how long
+    if (holder.accountId != stored.account) return false;
+    if (stored.keys.empty()) return holder.passwordMark == noPassword;
+    const Keys known = keys();
+    return !known.own.empty() &&
+           std::any_of(stored.keys.begin(), stored.keys.end(), [&](const StoredKeys& each) {
+               return equalInConstantTime(markOf(known.own.front(), each), holder.passwordMark);
+           });
+}
+
+std::string Authority::markOf(const Key& own, const StoredKeys& stored) const {
+    return encodeHex(hmac(Hash::Sha256, own.secret, "password " + stored.storedKey)).substr(0, 32);
+}
+
+std::string Authority::issue(const AccountCredentials& stored, const Jid& account,
+                             std::string_view scopes, WallTime now, WallTime expires) const {
+    const Keys known = keys();
+    if (known.own.empty()) return {};
+    const Key& own = known.own.front();
+    // Keys of further hashes may be added to a password; those that it has stay as they are.
+    const std::string mark =
+        stored.keys.empty() ? std::string{noPassword} : markOf(own, stored.keys.front());
+    JsonWriter claims;
+    claims.open('{')
+        .key("iss")
+        .value(std::string_view{rules_.host})
+        .key("aud")
+        .value(std::string_view{rules_.host});
+    claims.key("sub").value(std::string_view{account.text()}).key("scope").value(scopes);
+    claims.key("iat").value(seconds(now)).key("exp").value(seconds(expires));
+    claims.key("jti").value(std::string_view{randomId()});
+    claims.key(idClaim).value(std::int64_t{stored.account});
+    claims.key(markClaim).value(std::string_view{mark}).close('}');
+    return signToken(own, claims.take());
 }
 
 Key ownKey(const std::string& dataFolder) {

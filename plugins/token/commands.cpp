@@ -17,8 +17,8 @@ Task<CommandResult> issue(Server& server, CommandCall& call) {
     const Jid account = call.jid("account").bare();
     if (!account.hasLocal() || !server.isLocal(account.domain()))
         co_return CommandResult::refusal("invalid", "This is no account of this server.");
-    const auto found = co_await server.stores().accounts.find(account.text());
-    if (!found)
+    const auto stored = co_await server.stores().accounts.credentials(account.text());
+    if (!stored)
         co_return CommandResult::refusal("not-found",
                                          "There is no account " + account.text() + ".");
     const Rules rules{*server.settings(), std::string{account.domain()}};
@@ -36,8 +36,7 @@ Task<CommandResult> issue(Server& server, CommandCall& call) {
     co_await offload(server.workers(), read);
     const WallTime now = call.executor().wallNow();
     const WallTime expires = now + std::chrono::duration_cast<std::chrono::milliseconds>(lifetime);
-    const Bearer bearer{account, *found};
-    std::string text = authority.issue(bearer, scope, now, expires);
+    std::string text = authority.issue(*stored, account, scope, now, expires);
     if (text.empty())
         co_return CommandResult::refusal("failed", "The server has no key for tokens.",
                                          "Its log says why.");
@@ -60,9 +59,10 @@ std::vector<Command> tokenCommands(Server& server) {
     return {
         {.name = "token issue",
          .summary = "Makes a token with which a program logs in as an account",
-         .details = "It is shown once and stored nowhere. It ends with its time, with the "
-                    "account, and with all others when token.key is removed from the data "
-                    "folder and the server started anew.",
+         .details =
+             "It is shown once and stored nowhere. It ends with its time, with the "
+             "account or its password, and with all others when token.key is removed from the data "
+             "folder and the server started anew.",
          .arguments = {{.name = "account", .kind = ArgumentKind::Jid, .help = "Whose token it is"},
                        option("scope", ArgumentKind::Text,
                               "What it is for; token.scope without it"),

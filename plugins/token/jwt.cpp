@@ -358,6 +358,13 @@ std::optional<Token> readToken(std::string_view compact, const std::vector<Key>&
     return token;
 }
 
+std::string keyIdOf(std::string_view compact) {
+    if (compact.size() > sasl::tokenBytesMax) return {};
+    const auto json = decodePart(compact.substr(0, compact.find('.')));
+    const auto header = json ? readHeader(*json) : std::nullopt;
+    return header ? header->keyId : std::string{};
+}
+
 std::string signToken(const Key& key, const std::string& claims) {
     std::string header = "{\"alg\":\"HS256\",\"typ\":\"JWT\"";
     if (!key.id.empty()) header.append(",\"kid\":\"").append(key.id).append("\"");

@@ -51,6 +51,9 @@ struct Token {
 // another algorithm, "none", a part that must be understood and isn't ("crit"), a foreign key.
 std::optional<Token> readToken(std::string_view compact, const std::vector<Key>& keys);
 
+// The key that it says to be signed by; "" when it names none, or is no token. Not to be believed.
+std::string keyIdOf(std::string_view compact);
+
 // With HS256; `claims` is a JSON object.
 std::string signToken(const Key& key, const std::string& claims);
 

@@ -6,6 +6,7 @@
 #include "core/metric.h"
 #include "core/sasl/oauth_bearer.h"
 #include "core/worker_pool.h"
+#include "net/http_client.h"
 #include "plugin/plugin.h"
 #include "route/login.h"
 #include "route/server.h"
@@ -21,8 +22,9 @@ Counter tokenLogins{"epode_bearer_logins_total", "Logins by a signed token (OAUT
 Counter tokensRefused{"epode_bearer_refused_total", "Signed tokens that were refused at a login"};
 
 constexpr Duration lookAgain = std::chrono::minutes{1};
+constexpr std::size_t keySetBytesMax = 256 * 1024;
 
-class Tokens final : public Plugin {
+class Tokens final : public Plugin, public Bearers {
 public:
     explicit Tokens(PluginContext& context)
         : server_{context.server()},
@@ -32,12 +34,21 @@ public:
         context.onLoginMethod(sasl::oauthBearer, this, &Tokens::bearer);
         if (authority_->rules().isPassword) context.onLoginMethod("PLAIN", this, &Tokens::password);
         context.inBackground(Duration{}, this, &Tokens::readKeys);
+        context.offerBearers(*this);
     }
+
+    // Bearers
+    Task<std::optional<Bearer>> bearerOf(std::string token) override;
+    Task<std::optional<Issued>> issue(Jid account, std::vector<std::string> scopes,
+                                      Duration lifetime) override;
+    Duration lifetimeMost() const override { return authority_->rules().lifetimeMost; }
 
 private:
     Task<sasl::Step> bearer(Login& login);
     Task<sasl::Step> password(Login& login);
-    // The account, or why not.
+    // Whose token it is, if he may use it now.
+    Task<std::optional<Bearer>> check(std::string token);
+    // The account that logs in, or why not.
     struct Checked {
         Jid account;
         bool isGood = false;
@@ -45,6 +56,7 @@ private:
     };
     Task<Checked> check(Login& login, std::string token, std::string authzid);
     Task<Duration> readKeys();
+    Task<void> fetchKeys();
 
     Server& server_;
     const std::shared_ptr<Authority> authority_;
@@ -56,27 +68,88 @@ Task<Duration> Tokens::readKeys() {
         return true;
     };
     co_await offload(server_.workers(), read);
+    const SteadyTime now = Executor::current()->now();
+    if (authority_->shallFetch(Authority::Reason::Interval, now)) {
+        auto fetching = fetchKeys();
+        co_await fetching;
+    }
     co_return lookAgain;
 }
 
-Task<Tokens::Checked> Tokens::check(Login& login, std::string token, std::string authzid) {
+Task<void> Tokens::fetchKeys() {
+    HttpCall call;
+    call.url = authority_->rules().keysUrl;
+    call.answerBytesMax = keySetBytesMax;
+    auto sent = server_.httpClient().send(std::move(call));
+    const auto answer = co_await sent;
+    std::string problem = answer.problem;
+    if (problem.empty() && answer.status != 200)
+        problem = "it answers with the status " + std::to_string(answer.status);
+    authority_->takeFetched(answer.body, problem);
+}
+
+Task<std::optional<Bearer>> Tokens::check(std::string token) {
     if (!authority_->hasRead()) {
         auto reading = readKeys();
         co_await reading;
     }
+    Executor& executor = *Executor::current();
+    auto outcome = authority_->check(token, executor.wallNow());
+    if (outcome.isKeyUnknown &&
+        authority_->shallFetch(Authority::Reason::UnknownKey, executor.now())) {
+        auto fetching = fetchKeys();
+        co_await fetching;
+        outcome = authority_->check(token, executor.wallNow());
+    }
+    if (!outcome.holder) co_return std::nullopt;
+    Holder& holder = *outcome.holder;
+    const auto stored = co_await server_.stores().accounts.credentials(holder.account.text());
+    if (!stored || !authority_->isFor(holder, *stored)) co_return std::nullopt;
+    Bearer bearer;
+    bearer.account = holder.account;
+    bearer.id = stored->account;
+    bearer.isWhole = authority_->isForLogin(holder);
+    bearer.scopes = std::move(holder.scopes);
+    bearer.expires = holder.expires;
+    co_return bearer;
+}
+
+Task<std::optional<Bearer>> Tokens::bearerOf(std::string token) {
+    auto bearer = co_await check(std::move(token));
+    if (!bearer) tokensRefused.add();
+    co_return bearer;
+}
+
+Task<std::optional<Bearers::Issued>> Tokens::issue(Jid account, std::vector<std::string> scopes,
+                                                   Duration lifetime) {
+    if (!authority_->hasRead()) {
+        auto reading = readKeys();
+        co_await reading;
+    }
+    const auto stored = co_await server_.stores().accounts.credentials(account.text());
+    if (!stored || stored->isDisabled) co_return std::nullopt;
+    std::string scope;
+    for (const auto& one : scopes) scope.append(scope.empty() ? "" : " ").append(one);
+    const WallTime now = Executor::current()->wallNow();
+    Issued issued;
+    issued.expires = now + std::chrono::duration_cast<std::chrono::milliseconds>(
+                               std::min(lifetime, lifetimeMost()));
+    issued.token = authority_->issue(*stored, account, scope, now, issued.expires);
+    if (issued.token.empty()) co_return std::nullopt;
+    co_return issued;
+}
+
+Task<Tokens::Checked> Tokens::check(Login& login, std::string token, std::string authzid) {
     Checked checked;
-    const auto outcome = authority_->check(token, login.shard->executor().wallNow());
-    checked.problem = outcome.problem;
-    if (!outcome.bearer) co_return checked;
-    const Bearer& bearer = *outcome.bearer;
+    const auto bearer = co_await check(std::move(token));
+    if (!bearer) co_return checked;
     // Whom the client wants to be is whom the token is for, or nobody.
-    if (!authzid.empty() && authzid != bearer.account.local() && authzid != bearer.account.text())
+    if (!authzid.empty() && authzid != bearer->account.local() && authzid != bearer->account.text())
         co_return checked;
-    if (!login.claimed.empty() && login.claimed != bearer.account) co_return checked;
-    const auto stored = co_await server_.stores().accounts.credentials(bearer.account.text());
-    if (!stored || stored->isDisabled) co_return checked;
-    if (bearer.accountId != 0 && bearer.accountId != stored->account) co_return checked;
-    checked.account = bearer.account;
+    if (!login.claimed.empty() && login.claimed != bearer->account) co_return checked;
+    checked.problem = Problem::InsufficientScope;
+    if (!bearer->isWhole) co_return checked;
+    checked.account = bearer->account;
     checked.isGood = true;
     co_return checked;
 }

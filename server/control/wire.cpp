@@ -1,15 +1,14 @@
 #include "control/wire.h"
 
+#include "core/command_json.h"
 #include "core/json_text.h"
-#include "control/log_format.h"
+#include "core/json_writer.h"
 
 #include <Poco/JSON/Array.h>
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
 
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <cstdio>
 
 namespace epode::wire {
@@ -19,127 +18,16 @@ namespace {
 // Deeper than any line of ours.
 constexpr std::size_t depthMax = 12;
 
-struct KindName {
-    ArgumentKind kind;
-    std::string_view name;
-};
-constexpr std::array<KindName, 10> kindNames{{
-    {ArgumentKind::Text, "text"},
-    {ArgumentKind::Jid, "jid"},
-    {ArgumentKind::Host, "host"},
-    {ArgumentKind::Secret, "secret"},
-    {ArgumentKind::Integer, "integer"},
-    {ArgumentKind::Size, "size"},
-    {ArgumentKind::Duration, "duration"},
-    {ArgumentKind::Choice, "choice"},
-    {ArgumentKind::Flag, "flag"},
-    {ArgumentKind::File, "file"},
-}};
-
-std::string_view nameOf(ArgumentKind kind) {
-    for (const auto& entry : kindNames) {
-        if (entry.kind == kind) return entry.name;
-    }
-    return "text";
-}
-
-// Builds one line. Members come in the order of the calls; the caller keeps brackets in pairs.
-class JsonLine {
-public:
-    JsonLine& open(char bracket) {
-        separate();
-        text_ += bracket;
-        needsComma_ = false;
-        return *this;
-    }
-    JsonLine& close(char bracket) {
-        text_ += bracket;
-        needsComma_ = true;
-        return *this;
-    }
-    JsonLine& key(std::string_view name) {
-        separate();
-        appendJsonString(text_, name);
-        text_ += ':';
-        needsComma_ = false;
-        return *this;
-    }
-    JsonLine& value(std::string_view text) {
-        separate();
-        appendJsonString(text_, text);
-        return *this;
-    }
-    JsonLine& raw(std::string_view json) {
-        separate();
-        text_ += json;
-        return *this;
-    }
-    JsonLine& value(std::int64_t number) { return raw(std::to_string(number)); }
-    JsonLine& value(double number) {
-        if (!std::isfinite(number)) return raw("null");
-        char digits[40];
-        const auto [end, failure] = std::to_chars(digits, digits + sizeof digits, number);
-        return raw({digits, static_cast<std::size_t>(end - digits)});
-    }
-    JsonLine& flag(bool value) { return raw(value ? "true" : "false"); }
-    JsonLine& list(const std::vector<std::string>& texts) {
-        open('[');
-        for (const auto& text : texts) value(std::string_view{text});
-        return close(']');
-    }
-    std::string take() { return std::move(text_); }
-
-private:
-    void separate() {
-        if (needsComma_) text_ += ',';
-        needsComma_ = true;
-    }
-    std::string text_;
-    bool needsComma_ = false;
-};
-
-// Whole seconds stay whole; fractions are exact to a microsecond.
-void writeSeconds(JsonLine& line, Duration duration) {
-    const auto nanoseconds = duration.count();
-    if (nanoseconds % 1'000'000'000 == 0) {
-        line.value(std::int64_t{nanoseconds / 1'000'000'000});
-    } else {
-        line.value(static_cast<double>(nanoseconds) / 1e9);
-    }
-}
-
-struct CellWriter {
-    JsonLine& line;
-    void operator()(std::monostate) const { line.raw("null"); }
-    void operator()(bool value) const { line.flag(value); }
-    void operator()(std::int64_t value) const { line.value(value); }
-    void operator()(double value) const { line.value(value); }
-    void operator()(const std::string& value) const { line.value(std::string_view{value}); }
-    void operator()(Bytes value) const { line.raw(std::to_string(value.value)); }
-    void operator()(Duration value) const { writeSeconds(line, value); }
-    void operator()(WallTime value) const { line.value(std::string_view{isoTime(value)}); }
-    void operator()(const std::vector<std::string>& value) const { line.list(value); }
-};
-
-void writeCell(JsonLine& line, const Cell& cell) { std::visit(CellWriter{line}, cell.value()); }
-
 constexpr std::array<std::string_view, 9> cellKinds{"null", "flag",     "integer", "number", "text",
                                                     "size", "duration", "time",    "list"};
 
-void writeTypedCell(JsonLine& line, const Cell& cell) {
+void writeTypedCell(JsonWriter& line, const Cell& cell) {
     line.open('[').value(cellKinds[cell.value().index()]);
     writeCell(line, cell);
     line.close(']');
 }
 
-void writeError(JsonLine& line, const CommandError& error) {
-    line.open('{').key("code").value(std::string_view{error.code});
-    line.key("message").value(std::string_view{error.message});
-    if (!error.hint.empty()) line.key("hint").value(std::string_view{error.hint});
-    line.close('}');
-}
-
-void writeResult(JsonLine& line, const CommandResult& result) {
+void writeResult(JsonWriter& line, const CommandResult& result) {
     line.open('{');
     if (!result.text().empty()) line.key("message").value(std::string_view{result.text()});
     if (!result.facts().empty()) {
@@ -164,42 +52,12 @@ void writeResult(JsonLine& line, const CommandResult& result) {
     line.close('}');
 }
 
-void writeArgument(JsonLine& line, const Argument& argument) {
-    line.open('{').key("name").value(std::string_view{argument.name});
-    line.key("kind").value(nameOf(argument.kind));
-    line.key("required").flag(argument.isRequired());
-    line.key("option").flag(argument.isOption());
-    line.key("repeats").flag(argument.repeats == Repeats::Yes);
-    if (!argument.choices.empty()) line.key("choices").list(argument.choices);
-    if (argument.kind == ArgumentKind::Integer) {
-        line.key("least").value(argument.least).key("most").value(argument.most);
-    }
-    line.key("help").value(std::string_view{argument.help}).close('}');
-}
-
-void writeCommand(JsonLine& line, const CommandInfo& command) {
-    line.open('{').key("name").value(std::string_view{command.name});
-    line.key("summary").value(std::string_view{command.summary});
-    if (!command.details.empty()) line.key("details").value(std::string_view{command.details});
-    line.key("permission").value(toText(command.permission));
-    line.key("dangerous").flag(command.danger == Danger::Dangerous);
-    if (!command.plugin.empty()) line.key("plugin").value(std::string_view{command.plugin});
-    line.key("arguments").open('[');
-    for (const auto& argument : command.arguments) writeArgument(line, argument);
-    line.close(']').key("examples").open('[');
-    for (const auto& example : command.examples) {
-        line.open('{').key("line").value(std::string_view{example.line});
-        line.key("help").value(std::string_view{example.help}).close('}');
-    }
-    line.close(']').close('}');
-}
-
-void writeHello(JsonLine& line, const Hello& hello) {
+void writeHello(JsonWriter& line, const Hello& hello) {
     line.open('{').key("hello").open('{').key("protocol").value(std::int64_t{hello.protocol});
     line.key("program").value(std::string_view{hello.program}).close('}').close('}');
 }
 
-void writeArgumentValue(JsonLine& line, const RawArgument& value) {
+void writeArgumentValue(JsonWriter& line, const RawArgument& value) {
     if (const auto* flag = std::get_if<bool>(&value))
         line.flag(*flag);
     else if (const auto* number = std::get_if<std::int64_t>(&value))
@@ -358,9 +216,7 @@ Argument readArgument(const ObjectPtr& object) {
     Argument argument;
     argument.name = textOf(object->get("name"), "name");
     const auto kind = textOf(object->get("kind"), "kind");
-    for (const auto& entry : kindNames) {
-        if (entry.name == kind) argument.kind = entry.kind;
-    }
+    if (const auto known = parseArgumentKind(kind)) argument.kind = *known;
     if (!flagOf(object->get("required"), "required")) argument.presence = Presence::Optional;
     if (flagOf(object->get("option"), "option")) argument.form = Form::Option;
     if (flagOf(object->get("repeats"), "repeats")) argument.repeats = Repeats::Yes;
@@ -395,20 +251,20 @@ CommandInfo readCommand(const ObjectPtr& object) {
     return command;
 }
 
-void writeReply(JsonLine& line, const ListReply& reply) {
+void writeReply(JsonWriter& line, const ListReply& reply) {
     line.open('{').key("id").value(reply.id).key("commands").open('[');
     for (const auto& command : reply.commands) writeCommand(line, command);
     line.close(']').close('}');
 }
 
-void writeReply(JsonLine& line, const ProgressReply& reply) {
+void writeReply(JsonWriter& line, const ProgressReply& reply) {
     line.open('{').key("id").value(reply.id).key("progress").open('{');
     line.key("text").value(std::string_view{reply.progress.text});
     line.key("done").value(reply.progress.done).key("total").value(reply.progress.total);
     line.close('}').close('}');
 }
 
-void writeReply(JsonLine& line, const ResultReply& reply) {
+void writeReply(JsonWriter& line, const ResultReply& reply) {
     line.open('{').key("id").value(reply.id);
     if (reply.result.isRefusal()) {
         line.key("error");
@@ -420,12 +276,12 @@ void writeReply(JsonLine& line, const ResultReply& reply) {
     line.close('}');
 }
 
-void writeReply(JsonLine& line, const Hello& hello) { writeHello(line, hello); }
+void writeReply(JsonWriter& line, const Hello& hello) { writeHello(line, hello); }
 
 }  // namespace
 
 std::string write(const Request& request) {
-    JsonLine line;
+    JsonWriter line;
     if (const auto* hello = std::get_if<Hello>(&request)) {
         writeHello(line, *hello);
     } else if (const auto* list = std::get_if<ListRequest>(&request)) {
@@ -444,7 +300,7 @@ std::string write(const Request& request) {
 }
 
 std::string write(const Reply& reply) {
-    JsonLine line;
+    JsonWriter line;
     std::visit([&line](const auto& kind) { writeReply(line, kind); }, reply);
     return line.take();
 }
@@ -497,40 +353,8 @@ Reply readReply(std::string_view line) {
     return ResultReply{id, readResult(objectOf(object->get("result"), "result"))};
 }
 
-std::string plainJson(const CommandResult& result) {
-    JsonLine line;
-    line.open('{');
-    if (result.isRefusal()) {
-        line.key("error");
-        writeError(line, result.error());
-        return line.close('}').take();
-    }
-    if (!result.text().empty()) line.key("message").value(std::string_view{result.text()});
-    for (const auto& fact : result.facts()) {
-        line.key(fact.name);
-        writeCell(line, fact.value);
-    }
-    if (result.hasTable()) {
-        line.key("rows").open('[');
-        for (const auto& row : result.rows()) {
-            line.open('{');
-            for (std::size_t i = 0; i < row.size(); ++i) {
-                line.key(result.columns()[i]);
-                writeCell(line, row[i]);
-            }
-            line.close('}');
-        }
-        line.close(']');
-    }
-    if (!result.warnings().empty()) line.key("warnings").list(result.warnings());
-    return line.close('}').take();
-}
+std::string plainJson(const CommandResult& result) { return toJson(result); }
 
-std::string plainJson(const std::vector<CommandInfo>& commands) {
-    JsonLine line;
-    line.open('{').key("commands").open('[');
-    for (const auto& command : commands) writeCommand(line, command);
-    return line.close(']').close('}').take();
-}
+std::string plainJson(const std::vector<CommandInfo>& commands) { return toJson(commands); }
 
 }  // namespace epode::wire

@@ -291,7 +291,8 @@ bool HttpConnection::preflight(const HttpRequest& request, const HttpServer::Mat
     if (!origin_.empty() && !request.field("access-control-request-method").empty()) {
         response.set("Access-Control-Allow-Methods", methods)
             .set("Access-Control-Allow-Headers",
-                 "Content-Type, Authorization, Range, If-None-Match")
+                 "Content-Type, Authorization, Range, If-None-Match, Idempotency-Key, "
+                 "Last-Event-ID")
             .set("Access-Control-Max-Age", "7200");
     }
     exchange_->answer(std::move(response));

@@ -126,6 +126,8 @@ public:
     // One more thing that owners configure about their rooms (route/room_events.h).
     void roomField(RoomField field) { services_.roomFields.push_back(std::move(field)); }
     void offerChatSettings(ChatSettings& settings) { services_.chatSettings = &settings; }
+    void offerBearers(Bearers& bearers) { services_.bearers = &bearers; }
+    void offerPermissions(Permissions& permissions) { services_.permissions = &permissions; }
     // This plugin serves personal eventing: others find it at `Services::pep`.
     void offerPep(Pep& pep) { services_.pep = &pep; }
     // Requests before login.

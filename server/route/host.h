@@ -7,6 +7,7 @@
 #include "route/ad_hoc.h"
 #include "route/async_hook.h"
 #include "route/background.h"
+#include "route/bearers.h"
 #include "route/chat_settings.h"
 #include "route/disco_entry.h"
 #include "route/hooks.h"
@@ -14,6 +15,7 @@
 #include "route/login.h"
 #include "route/pep.h"
 #include "route/pep_request.h"
+#include "route/permissions.h"
 #include "route/private_xml.h"
 #include "route/room_events.h"
 #include "route/served_domain.h"
@@ -97,6 +99,8 @@ struct Services {
     AsyncHook<VcardShown> vcardShown;
     AsyncHook<VcardGiven> vcardGiven;
     ChatSettings* chatSettings = nullptr;  // of the plugin that knows them
+    Bearers* bearers = nullptr;            // of the plugin that knows tokens
+    Permissions* permissions = nullptr;    // of the plugin that knows operators
     IqTable iqs;
     std::map<std::pair<std::string, std::string>, StreamIqHandler> streamIqs;  // (name, ns)
     std::map<std::pair<std::string, std::string>, StreamElementHandler> streamElements;  // (name, ns)

@@ -4,8 +4,10 @@
 #include "plugins/token/authority.h"
 #include "plugins/token/jwt.h"
 #include "route/account_admin.h"
+#include "store/stores.h"
 #include "tests/plugins/run_command.h"
 #include "tests/stream/web_client.h"
+#include "tests/support/answering_server.h"
 
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
@@ -17,6 +19,7 @@
 
 using namespace epode;
 using namespace epode::token;
+using epode::test::AnsweringServer;
 
 namespace {
 
@@ -128,6 +131,16 @@ public:
     }
     std::string path;
 };
+
+void addKeys(TestServer& server, AccountId account, StoredKeys keys) {
+    bool isDone = false;
+    server.server().shard(0).executor().post([&] {
+        start(server.server().stores().accounts.addCredentials(account, keys),
+              [&](std::exception_ptr) { isDone = true; });
+    });
+    server.run();
+    CHECK(isDone);
+}
 
 std::string configuration(const Folder& folder, std::string_view more = {}) {
     folder.write("keys.json", keySet());
@@ -384,6 +397,26 @@ TEST_CASE("the server's own tokens end with their time and with the account") {
     server.advance(std::chrono::hours{1});
     CHECK(loginBy(server, token) == "invalid_token");
 
+    // With the password that the account had.
+    const auto before = issue({});
+    CHECK(server.wait(changePassword(server.server(), *Jid::parse("juliet@capulet.example"),
+                                     "another")) == PasswordChange::Done);
+    CHECK(loginBy(server, before) == "invalid_token");
+    // Keys of one more hash are no other password.
+    const auto meanwhile = issue({});
+    auto& accounts = server.server().stores().accounts;
+    const auto stored = server.wait(accounts.credentials("juliet@capulet.example"));
+    REQUIRE(stored);
+    auto further = stored->keys.front();
+    further.hash = "SHA-512";
+    further.storedKey = std::string(64, 'k');
+    addKeys(server, stored->account, further);
+    CHECK(loginBy(server, meanwhile) == "success juliet@capulet.example");
+    CHECK(server.wait(accounts.setDisabled("juliet@capulet.example", true)));
+    CHECK(loginBy(server, meanwhile) == "invalid_token");
+    CHECK(server.wait(accounts.setDisabled("juliet@capulet.example", false)));
+    CHECK(loginBy(server, meanwhile) == "success juliet@capulet.example");
+
     const auto later = issue({});
     CHECK(server.wait(removeAccount(server.server(), *Jid::parse("juliet@capulet.example"))));
     CHECK(loginBy(server, later) == "invalid_token");
@@ -437,6 +470,86 @@ TEST_CASE("keys that change are read again, and a broken file changes nothing") 
     server.advance(std::chrono::minutes{2});
     CHECK(issued(foreigner()) == "success juliet@capulet.example");
     CHECK(issued(ec()) == "invalid_token");
+}
+
+TEST_CASE("keys are fetched from where they are published") {
+    Folder folder;
+    AnsweringServer web;
+    web.answerStatus(200, keySet());
+    const auto fetching = [&](std::string_view more = {}) {
+        return "plugins.enabled = ['token']\n[token]\nkeys_url = '" + web.url("/jwks") +
+               "'\nissuer = 'https://id.example'\n" + std::string{more};
+    };
+    TestServer server{fetching("[login]\naccount_burst = 1000\naddress_burst = 1000")};
+    server.addAccount("juliet@capulet.example");
+    const auto issued = [&](const Signer& signer) {
+        return loginBy(server, signer.sign(claimsFor(server)));
+    };
+    const std::string success = "success juliet@capulet.example";
+    server.run();
+    CHECK(issued(rsa()) == success);
+    CHECK(issued(ec()) == success);
+    CHECK(issued(foreigner()) == "invalid_token");
+    const auto asked = web.taken();
+    REQUIRE(!asked.empty());
+    CHECK(asked.front().starts_with("GET /jwks HTTP/1.1\r\n"));
+    const Signer fresh{Signer::Kind::Ec, "fresh"};
+
+    SECTION("once in their interval") {
+        server.advance(std::chrono::minutes{50});
+        CHECK(web.taken().empty());
+        server.advance(std::chrono::minutes{15});
+        CHECK(web.taken().size() <= 2);  // of two hosts
+    }
+    SECTION("and when a token names one that is new, now and then") {
+        web.answerStatus(200, "{\"keys\":[" + fresh.jwk() + "]}");
+        server.advance(std::chrono::minutes{1});
+        web.taken();
+        CHECK(issued(fresh) == success);
+        CHECK(web.taken().size() == 1);
+        CHECK(issued(ec()) == "invalid_token");
+        for (int i = 0; i < 20; ++i) {
+            const Signer stranger{Signer::Kind::Ec, "stranger" + std::to_string(i)};
+            CHECK(issued(stranger) == "invalid_token");
+        }
+        CHECK(web.taken().size() <= 1);
+        server.advance(std::chrono::seconds{31});
+        web.taken();
+        const Signer other{Signer::Kind::Ec, "other"};
+        CHECK(issued(other) == "invalid_token");
+        CHECK(web.taken().size() == 1);
+    }
+    SECTION("and those of before stay when it fails") {
+        const std::vector<std::string> answers{
+            "HTTP/1.1 503 Said\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 302 Said\r\nLocation: https://evil.example/\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 200 Said\r\nContent-Length: 9\r\nConnection: close\r\n\r\n{\"keys\":[",
+            "HTTP/1.1 200 Said\r\nContent-Length: 11\r\nConnection: close\r\n\r\n{\"keys\":[]}",
+            "nonsense\r\n\r\n",
+        };
+        for (const auto& answer : answers) {
+            INFO(answer);
+            web.answer(answer);
+            server.advance(std::chrono::minutes{2});
+            const Signer stranger{Signer::Kind::Ec, "stranger"};
+            CHECK(issued(stranger) == "invalid_token");
+            CHECK(issued(ec()) == success);
+        }
+        // It is asked again soon.
+        web.answerStatus(200, "{\"keys\":[" + fresh.jwk() + "]}");
+        server.advance(std::chrono::minutes{2});
+        CHECK(issued(fresh) == success);
+    }
+    SECTION("and a secret that anybody may read is none") {
+        const std::string secret(32, 'k');
+        web.answerStatus(200, "{\"keys\":[" + ec().jwk() +
+                                  ",{\"kty\":\"oct\",\"kid\":\"oct\",\"k\":\"" + urlBase64(secret) +
+                                  "\"}]}");
+        server.advance(std::chrono::hours{2});
+        CHECK(issued(ec()) == success);
+        CHECK(loginBy(server, hmacToken(secret, "{\"alg\":\"HS256\",\"kid\":\"oct\"}",
+                                        claimsFor(server))) == "invalid_token");
+    }
 }
 
 TEST_CASE("of a key set counts what can check signatures") {

@@ -15,6 +15,7 @@
 #include "control/store_commands.h"
 #include "control/user_commands.h"
 #include "core/version.h"
+#include "plugins/rest/service.h"
 #include "tests/plugins/answers.h"
 
 #include <algorithm>
@@ -126,6 +127,7 @@ TEST_CASE("the reference pages say what the code declares", "[reference]") {
     checkPage("docs/reference/specifications.md", renderSpecifications(plugins));
     checkPage("docs/reference/metrics.md", renderMetrics());
     checkPage("docs/epode.doap", renderDoap(plugins));
+    checkPage("docs/reference/rest.md", rest::referencePage());
 
     TestServer server;
     CommandRegistry registry;

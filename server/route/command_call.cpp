@@ -1,13 +1,13 @@
-#include "command_call.h"
+#include "route/command_call.h"
 
 #include "core/commands.h"
 #include "route/server.h"
 #include "route/shard.h"
 
-namespace epode::adhoc {
+namespace epode {
 
 Task<CommandResult> callCommand(Server& server, std::string_view name, RawArguments arguments,
-                                Jid caller, Permission permission) {
+                                Caller caller) {
     Commands* const commands = server.commands();
     if (!commands) co_return CommandResult::refusal("unavailable", "This server has no commands.");
     Executor* const back = Executor::current();
@@ -18,8 +18,7 @@ Task<CommandResult> callCommand(Server& server, std::string_view name, RawArgume
             back->post(
                 [shared, result = std::move(result)]() mutable { (*shared)(std::move(result)); });
         };
-        Caller asking{.name = caller.text(), .permission = permission, .door = "xmpp"};
-        commands->call(name, arguments, std::move(asking), server.shard(0).executor(),
+        commands->call(name, arguments, std::move(caller), server.shard(0).executor(),
                        std::move(done));
     };
     Callback<CommandResult> answered(std::move(begin));
@@ -27,4 +26,4 @@ Task<CommandResult> callCommand(Server& server, std::string_view name, RawArgume
     co_return result;
 }
 
-}  // namespace epode::adhoc
+}  // namespace epode
