@@ -58,7 +58,7 @@ std::unique_ptr<WebConnection> S3Client::take(bool isNew) {
             return connection;
         }
     }
-    return std::make_unique<WebConnection>(place_.origin, WebPatience{});
+    return std::make_unique<WebConnection>(place_.origin, WebPatience{}, place_.trustFile);
 }
 
 void S3Client::done(std::unique_ptr<WebConnection> connection) {

@@ -21,8 +21,9 @@ struct S3Place {
     std::string path{};  // ends with a slash
     S3Keys keys{};
     std::uint64_t partBytes = 0;
-    bool redirects = false;  // who fetches is sent to the bucket itself
-    std::string folder{};    // for what is under way
+    std::string trustFile{};  // of authorities; "" for the system's
+    bool redirects = false;   // who fetches is sent to the bucket itself
+    std::string folder{};     // for what is under way
 };
 
 struct S3Answer {

@@ -69,6 +69,15 @@ const Option<std::string> secretFileOption{
     .takes = Takes::AtRestart,
     .scope = Scope::Server,
 };
+const Option<std::string> trustOption{
+    .key = "upload.s3_authorities",
+    .fallback = "",
+    .help =
+        "A file of authorities, one of which has signed the bucket's certificate. Empty: the "
+        "system's.",
+    .takes = Takes::AtRestart,
+    .scope = Scope::Server,
+};
 const Option<std::string> downloadsOption{
     .key = "upload.s3_downloads",
     .fallback = "through",
@@ -441,8 +450,8 @@ private:
 }  // namespace
 
 std::vector<OptionRef> s3Options() {
-    return {&urlOption,        &regionOption,    &keyOption, &secretOption,
-            &secretFileOption, &downloadsOption, &partOption};
+    return {&trustOption,  &urlOption,        &regionOption,    &keyOption,
+            &secretOption, &secretFileOption, &downloadsOption, &partOption};
 }
 
 std::optional<S3Place> readS3Place(const Settings& settings) {
@@ -463,6 +472,7 @@ std::optional<S3Place> readS3Place(const Settings& settings) {
         if (!std::getline(in, place.keys.secret))
             uploadLog.error("upload.s3_secret_file can't be read", {{"file", file}});
     }
+    place.trustFile = settings.get(trustOption);
     place.partBytes = settings.get(partOption);
     place.redirects = settings.get(downloadsOption) == "redirect";
     return place;

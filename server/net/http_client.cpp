@@ -47,7 +47,8 @@ HttpAnswer HttpClient::State::run(const HttpCall& call) {
     WebRequest request{.method = call.method};
     auto origin = WebOrigin::parse(call.url, &request.target);
     if (!origin) return none("that is no address of the web");
-    WebConnection connection{std::move(*origin), {.step = call.patience, .whole = call.deadline}};
+    WebConnection connection{
+        std::move(*origin), {.step = call.patience, .whole = call.deadline}, call.trustFile};
     {
         const std::lock_guard lock{mutex};
         if (isEnding) return none("the server stops");

@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <map>
 #include <system_error>
 
 namespace epode {
@@ -39,20 +40,25 @@ bool isAddress(const std::string& host) {
            ::inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
 }
 
-// One for all: reading the system's authorities takes milliseconds.
-SSL_CTX* tlsContext() {
-    static const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context = [] {
-        std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> made{SSL_CTX_new(TLS_client_method()),
-                                                          SSL_CTX_free};
-        if (!made || SSL_CTX_set_default_verify_paths(made.get()) != 1)
-            throw WebFailure{"TLS can't be used"};
-        SSL_CTX_set_min_proto_version(made.get(), TLS1_2_VERSION);
-        SSL_CTX_set_verify(made.get(), SSL_VERIFY_PEER, nullptr);
-        SSL_CTX_set_mode(made.get(),
-                         SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-        return made;
-    }();
-    return context.get();
+// One for all who trust the same: reading the system's authorities takes milliseconds.
+SSL_CTX* tlsContext(const std::string& trustFile) {
+    using Context = std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)>;
+    static std::mutex mutex;
+    static std::map<std::string, Context> all;
+    const std::lock_guard lock{mutex};
+    if (const auto found = all.find(trustFile); found != all.end()) return found->second.get();
+    Context made{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
+    const bool isTrusting =
+        made && (trustFile.empty() ? SSL_CTX_set_default_verify_paths(made.get())
+                                   : SSL_CTX_load_verify_file(made.get(), trustFile.c_str())) == 1;
+    if (!isTrusting)
+        throw WebFailure{trustFile.empty() ? "TLS can't be used"
+                                           : "the authorities in " + trustFile + " can't be read"};
+    SSL_CTX_set_min_proto_version(made.get(), TLS1_2_VERSION);
+    SSL_CTX_set_verify(made.get(), SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_mode(made.get(),
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    return all.emplace(trustFile, std::move(made)).first->second.get();
 }
 
 std::string tlsProblem(SSL* tls) {
@@ -115,8 +121,11 @@ std::string_view WebHead::field(std::string_view name) const {
     return {};
 }
 
-WebConnection::WebConnection(WebOrigin origin, WebPatience patience)
-    : origin_{std::move(origin)}, patience_{patience}, tls_{nullptr, SSL_free} {}
+WebConnection::WebConnection(WebOrigin origin, WebPatience patience, std::string trustFile)
+    : origin_{std::move(origin)},
+      trustFile_{std::move(trustFile)},
+      patience_{patience},
+      tls_{nullptr, SSL_free} {}
 
 WebConnection::~WebConnection() { close(); }
 
@@ -190,7 +199,7 @@ void WebConnection::connect() {
 }
 
 void WebConnection::startTls() {
-    tls_.reset(SSL_new(tlsContext()));
+    tls_.reset(SSL_new(tlsContext(trustFile_)));
     if (!tls_ || SSL_set_fd(tls_.get(), socket_.get()) != 1) throw WebFailure{"TLS can't be used"};
     if (isAddress(origin_.host)) {
         X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls_.get()), origin_.host.c_str());

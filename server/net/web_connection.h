@@ -66,11 +66,11 @@ struct WebPatience {
 };
 
 // Everything but `stop` is for one thread at a time, waits, and throws WebFailure; a connection
-// that has thrown is of no more use. The certificate has to be valid for the name, by the system's
-// authorities.
+// that has thrown is of no more use. The certificate has to be valid for the name, by the authorities
+// of a file, else by the system's.
 class WebConnection {
 public:
-    WebConnection(WebOrigin origin, WebPatience patience);
+    WebConnection(WebOrigin origin, WebPatience patience, std::string trustFile = {});
     ~WebConnection();
     WebConnection(const WebConnection&) = delete;
     WebConnection& operator=(const WebConnection&) = delete;
@@ -112,6 +112,7 @@ private:
     void endBody() { body_ = Body::None; }
 
     const WebOrigin origin_;
+    const std::string trustFile_;
     WebPatience patience_;
     std::chrono::steady_clock::time_point deadline_{};
     std::mutex mutex_;  // of the socket's number, against `stop`

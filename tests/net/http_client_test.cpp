@@ -7,6 +7,10 @@ using namespace epode::test;
 
 namespace {
 
+bool has(std::string_view text, std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+}
+
 HttpAnswer call(HttpCall what) {
     what.patience = std::chrono::seconds{2};
     LoopThread there;
@@ -137,6 +141,41 @@ TEST_CASE("a certificate that nobody knows is refused") {
     CHECK(answer.status == 0);
     CHECK(answer.problem != "");
     CHECK(web.taken().empty());
+}
+
+TEST_CASE("a certificate of an authority that is trusted is good for its names alone") {
+    TemporaryFolder folder;
+    const auto files = folder.certificate("localhost", {"localhost"}, {"localhost"});
+    TlsStore store{{files}};
+    AnsweringServer web{{.address = {}, .directTls = &store.context({}), .limit = nullptr}};
+    const auto port = std::to_string(web.port());
+    HttpCall wanted{.method = "POST", .url = "https://localhost:" + port + "/a", .body = "{}"};
+    wanted.trustFile = files.certificateFile;
+    SECTION("a call and its answer") {
+        const std::string large(60000, 'x');
+        web.answerStatus(200, large);
+        const auto answer = call(wanted);
+        CHECK(answer.problem == "");
+        CHECK(answer.status == 200);
+        CHECK(answer.body == large);
+        const auto requests = web.taken();
+        REQUIRE(requests.size() == 1);
+        CHECK(requests.front().starts_with("POST /a HTTP/1.1\r\nHost: localhost:" + port));
+    }
+    SECTION("an answer that drips") {
+        web.drip("HTTP/1.1 200 OK\r\nSlow: x");
+        wanted.deadline = std::chrono::milliseconds{400};
+        CHECK(call(wanted).problem == "it takes too long");
+    }
+    SECTION("another name") {
+        wanted.url = "https://127.0.0.1:" + port + "/a";
+        CHECK(has(call(wanted).problem, "the certificate is not good"));
+        CHECK(web.taken().empty());
+    }
+    SECTION("no authorities") {
+        wanted.trustFile = "/nowhere";
+        CHECK(has(call(wanted).problem, "can't be read"));
+    }
 }
 
 TEST_CASE("calls go to the web by TLS alone") {

@@ -24,7 +24,8 @@ std::string authorization(const S3Request& request, std::string_view payloadHash
 }
 std::string expected(const std::string& names, const std::string& signature) {
     return "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,"
-           "SignedHeaders=" + names + ",Signature=" + signature;
+           "SignedHeaders=" +
+           names + ",Signature=" + signature;
 }
 
 }  // namespace
@@ -45,9 +46,10 @@ TEST_CASE("requests are signed as in Amazon's examples") {
           expected("date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class",
                    "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"));
     // A part of the query without a value.
-    CHECK(authorization({.method = "GET", .host = host, .path = "/", .query = {{"lifecycle", ""}}}) ==
-          expected("host;x-amz-content-sha256;x-amz-date",
-                   "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"));
+    CHECK(
+        authorization({.method = "GET", .host = host, .path = "/", .query = {{"lifecycle", ""}}}) ==
+        expected("host;x-amz-content-sha256;x-amz-date",
+                 "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"));
     CHECK(authorization({.method = "GET",
                          .host = host,
                          .path = "/",
