@@ -106,6 +106,7 @@ Task<Invitations::Outcome> Invitations::make(InviteWish wish, std::int64_t openM
         invite.inviterAccount = *account;
     }
     if (wish.inviter) invite.inviter = wish.inviter->bare().text();
+    if (wish.room) invite.room = wish.room->bare().text();
     invite.created = Executor::current()->wallNow();
     const Duration lifetime = wish.lifetime.value_or(settings->get(expireAfter, wish.host));
     invite.expires =

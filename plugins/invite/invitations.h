@@ -22,6 +22,7 @@ struct InviteWish {
     std::string host;
     std::optional<Jid> inviter;  // becomes a contact of the invited
     std::optional<Jid> maker;    // whose limit it counts for; else the inviter's
+    std::optional<Jid> room;     // where the page takes the invited
     bool mayRegister = true;
     std::string username;              // a localpart as it was typed; empty: the invited chooses
     std::optional<Duration> lifetime;  // else invite.expire_after

@@ -4,6 +4,7 @@
 #include "invitations.h"
 #include "invite_commands.h"
 
+#include "core/json_text.h"
 #include "core/metric.h"
 #include "core/time_format.h"
 #include "plugin/plugin.h"
@@ -14,6 +15,8 @@ namespace {
 
 constexpr QName preauthElement{"urn:xmpp:pars:0", "preauth"};
 constexpr std::size_t tokenBytesMax = 256;
+// What the web page asks for: "/invitation/<token>".
+constexpr std::string_view factsFolder = "/invitation/";
 // On one stream: nobody guesses a token, and nobody keeps the database busy with it.
 constexpr int attemptsMax = 5;
 constexpr std::int64_t expireStep = 200;
@@ -56,6 +59,8 @@ public:
         context.on(&Services::features, Phase::Change, this, &Invites::announce);
         context.on(&Services::registering, Phase::Check, this, &Invites::vouch);
         context.on(&Services::incoming, Phase::Act, this, &Invites::receive);
+        context.route({.methods = {HttpMethod::Get}, .path = std::string{factsFolder} + "*"}, this,
+                      &Invites::tell);
         if (context.isFirstHost()) context.inBackground(expireAgain, this, &Invites::expire);
     }
 
@@ -68,6 +73,7 @@ private:
     Task<Reply> preauthenticate(const StreamFacts& stream, StanzaPtr stanza);
     Verdict vouch(RegistrationEvent& event);
     Verdict receive(IncomingEvent& event);
+    Task<HttpResponse> tell(HttpExchangePtr exchange);
     void decided(Shard& shard, const Jid& account, StanzaPtr request, Hold hold, bool isInvited);
     Task<Duration> expire();
 
@@ -236,6 +242,33 @@ void Invites::decided(Shard& shard, const Jid& account, StanzaPtr request, Hold 
             isPassing = false;
         },
         [] {});
+}
+
+// ---- what the page tells people
+
+Task<HttpResponse> Invites::tell(HttpExchangePtr exchange) {
+    std::string_view token = exchange->request().path;
+    token.remove_prefix(factsFolder.size());
+    std::optional<Invite> invite;
+    const bool isToken = !token.empty() && token.size() <= tokenBytesMax;
+    if (isToken) {
+        std::string hash = hashOf(token);
+        const WallTime now = exchange->executor().wallNow();
+        invite = co_await store_.find(std::move(hash), now);
+    }
+    // Unknown, used and expired ones look alike.
+    const bool isOpen = invite && invite->host == host_;
+    std::string json = isOpen ? "{\"open\":true,\"account\":" : "{\"open\":false}";
+    if (isOpen) {
+        json.append(invite->mayRegister ? "true" : "false").append(",\"name\":");
+        appendJsonString(json, invite->username);
+        json.append(",\"contact\":");
+        appendJsonString(json, invite->inviter);
+        json.append(",\"room\":");
+        appendJsonString(json, invite->room);
+        json.append("}");
+    }
+    co_return HttpResponse::of("application/json", json).set("Cache-Control", "no-store");
 }
 
 Task<Duration> Invites::expire() {

@@ -42,10 +42,15 @@ struct InviteCommands {
         }
         if (call.has("account")) wish.username = call.text("account");
         wish.mayRegister = !call.flag("no-account");
-        if (!wish.mayRegister && (!wish.inviter || !wish.username.empty()))
+        if (call.has("room")) {
+            wish.room = call.jid("room");
+            if (!wish.room->hasLocal())
+                co_return CommandResult::refusal("invalid", "That is not the address of a room.");
+        }
+        if (!wish.mayRegister && ((!wish.inviter && !wish.room) || !wish.username.empty()))
             co_return CommandResult::refusal(
-                "usage", "Without an account the invitation is to a contact alone.",
-                "Name him with --contact.");
+                "usage", "Without an account the invitation is to a contact or a room.",
+                "Name him with --contact, or it with --room.");
         if (call.has("expires")) {
             wish.lifetime = call.duration("expires");
             if (*wish.lifetime <= Duration{})
@@ -69,11 +74,12 @@ struct InviteCommands {
         const WallTime now = call.executor().wallNow();
         const bool all = call.flag("all");
         const auto invites = co_await invitations.store().list(host, all, now, listMost);
-        auto result = CommandResult::table({"number", "host", "name", "contact", "account", "made",
-                                            "expires", "uses left", "state"});
+        auto result = CommandResult::table({"number", "host", "name", "contact", "room", "account",
+                                            "made", "expires", "uses left", "state"});
         for (const auto& invite : invites)
-            result.row({invite.id, invite.host, invite.username, invite.inviter, invite.mayRegister,
-                        invite.created, invite.expires, invite.usesLeft, stateOf(invite, now)});
+            result.row({invite.id, invite.host, invite.username, invite.inviter, invite.room,
+                        invite.mayRegister, invite.created, invite.expires, invite.usesLeft,
+                        stateOf(invite, now)});
         co_return result;
     }
 
@@ -119,9 +125,11 @@ std::vector<Command> inviteCommands(Server& server) {
                                       "The name of the account, kept until the invitation expires"),
                        optionArgument("contact", ArgumentKind::Jid,
                                       "An account that becomes a contact of the invited"),
+                       optionArgument("room", ArgumentKind::Jid,
+                                      "A room to which the web page takes the invited"),
                        {.name = "no-account",
                         .kind = ArgumentKind::Flag,
-                        .help = "To become a contact alone"},
+                        .help = "For who has an account: to a contact or a room alone"},
                        optionArgument("expires", ArgumentKind::Duration,
                                       "How long it can be used, such as 2d"),
                        uses},

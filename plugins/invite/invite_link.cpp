@@ -49,6 +49,8 @@ std::string makeToken() {
 std::string inviteUri(const Invite& invite, std::string_view token) {
     const bool isForAccount = !invite.username.empty() || invite.inviter.empty();
     std::string uri{"xmpp:"};
+    if (isForAccount && !invite.mayRegister && !invite.room.empty())
+        return uri.append(encodedAddress(invite.room)).append("?join");
     if (isForAccount) {
         if (!invite.username.empty()) uri.append(encoded(invite.username)).append("@");
         uri.append(invite.host).append("?register;preauth=").append(token);

@@ -11,7 +11,8 @@ namespace epode {
 // Letters and digits, 142 bits of chance.
 std::string makeToken();
 
-// "xmpp:juliet@capulet.example?register;preauth=…", or "…?roster;preauth=…;ibr=y".
+// "xmpp:juliet@capulet.example?register;preauth=…", or "…?roster;preauth=…;ibr=y"; for somebody
+// who has an account and is nobody's contact, the room's, "xmpp:orchard@rooms.example?join".
 std::string inviteUri(const Invite& invite, std::string_view token);
 
 // A page that explains it: `{token}`, `{host}`, `{inviter}` and `{uri}` in the template are

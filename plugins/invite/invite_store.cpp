@@ -25,9 +25,13 @@ const Migration tables{"invite", 1, "invitations", R"(
     CREATE INDEX invite_by_end ON invite(expires_at);
 )"};
 
+const Migration rooms{"invite", 2, "rooms that invitations lead to", R"(
+    ALTER TABLE invite ADD COLUMN room {text} NOT NULL DEFAULT '';
+)"};
+
 constexpr std::string_view columns =
     "SELECT id, host, inviter, inviter_account, may_register, username, created_at, expires_at, "
-    "uses_max, uses_left, revoked_at FROM invite ";
+    "uses_max, uses_left, revoked_at, room FROM invite ";
 
 Invite readInvite(const SqlRow& row) {
     Invite invite;
@@ -42,6 +46,7 @@ Invite readInvite(const SqlRow& row) {
     invite.usesMax = row.integer(8);
     invite.usesLeft = row.integer(9);
     if (!row.isNull(10)) invite.revoked = fromMilliseconds(row.integer(10));
+    invite.room = row.text(11);
     return invite;
 }
 
@@ -57,7 +62,7 @@ bool accountExists(SqlConnection& connection, const std::string& jid) {
 std::string hashOf(std::string_view token) { return digest(Hash::Sha256, token); }
 
 const std::vector<const Migration*>& InviteStore::migrations() {
-    static const std::vector<const Migration*> all{&tables};
+    static const std::vector<const Migration*> all{&tables, &rooms};
     return all;
 }
 
@@ -87,11 +92,11 @@ Task<std::variant<std::int64_t, InviteStore::Refused>> InviteStore::add(Invite i
         std::int64_t id = 0;
         connection.run(
             "INSERT INTO invite(token, host, inviter, inviter_account, may_register, username, "
-            "created_at, expires_at, uses_max, uses_left, revoked_at) "
-            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, NULL) RETURNING id",
+            "created_at, expires_at, uses_max, uses_left, revoked_at, room) "
+            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, NULL, ?10) RETURNING id",
             {Blob{hash}, invite.host, invite.inviter, invite.inviterAccount,
              std::int64_t{invite.mayRegister}, invite.username, toMilliseconds(invite.created),
-             toMilliseconds(invite.expires), invite.usesMax},
+             toMilliseconds(invite.expires), invite.usesMax, invite.room},
             [&](const SqlRow& row) { id = row.integer(0); });
         return id;
     };

@@ -22,6 +22,7 @@ struct Invite {
     AccountId inviterAccount = 0;
     bool mayRegister = false;  // the invited may make an account
     std::string username;      // the name that is kept for him; empty: he chooses
+    std::string room;          // bare address: where the page takes him; empty: nowhere
     WallTime created{};
     WallTime expires{};
     std::int64_t usesMax = 1;

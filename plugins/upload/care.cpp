@@ -24,6 +24,13 @@ constexpr std::int64_t stepFiles = 100;
 
 }  // namespace
 
+// While a file isn't complete nobody knows whether there is a small picture already.
+void removeFile(FileStorage& storage, const StoredFile& file) {
+    if (file.thumbnailBytes > 0 || file.checksum.empty())
+        storage.remove(file.place + std::string{thumbnailEnding});
+    storage.remove(file.place);
+}
+
 void Service::takeCare(PluginContext& context) {
     if (context.isFirstHost()) uploads_->setWaker(context.inBackground(soon, this, &Service::care));
     context.on(&Services::accountRemoved, Phase::Act, this, &Service::accountRemoved);
@@ -53,7 +60,7 @@ Task<Duration> Service::care() {
     auto remove = [&] {
         for (const StoredFile& file : doomed) {
             try {
-                storage->remove(file.place);
+                removeFile(*storage, file);
                 gone.push_back(file.id);
             } catch (const std::exception& failure) {
                 uploadLog.error("an uploaded file could not be removed",

@@ -32,9 +32,17 @@ const Migration tables{"upload", 1, "uploaded files", R"(
         bytes {bigint} NOT NULL) {clustered};
 )"};
 
+const Migration thumbnails{"upload", 2, "small pictures", R"(
+    ALTER TABLE upload_file ADD COLUMN thumbnail_type {text} NOT NULL DEFAULT '';
+    ALTER TABLE upload_file ADD COLUMN thumbnail_width {bigint} NOT NULL DEFAULT 0;
+    ALTER TABLE upload_file ADD COLUMN thumbnail_height {bigint} NOT NULL DEFAULT 0;
+    ALTER TABLE upload_file ADD COLUMN thumbnail_bytes {bigint} NOT NULL DEFAULT 0;
+)"};
+
 constexpr std::string_view columns =
     "SELECT id, token, put_hash, place, host, account, owner, name, type, bytes, purpose, state, "
-    "checksum, created_at, expires_at, kept_until FROM upload_file ";
+    "checksum, created_at, expires_at, kept_until, thumbnail_type, thumbnail_width, "
+    "thumbnail_height, thumbnail_bytes FROM upload_file ";
 
 StoredFile readFile(const SqlRow& row) {
     StoredFile file;
@@ -54,6 +62,10 @@ StoredFile readFile(const SqlRow& row) {
     file.created = fromMilliseconds(row.integer(13));
     file.expires = fromMilliseconds(row.integer(14));
     file.keptUntil = fromMilliseconds(row.integer(15));
+    file.thumbnailType = row.text(16);
+    file.thumbnailWidth = row.integer(17);
+    file.thumbnailHeight = row.integer(18);
+    file.thumbnailBytes = row.integer(19);
     return file;
 }
 
@@ -119,7 +131,7 @@ std::int64_t doomFound(SqlConnection& connection, std::string_view sql,
 }  // namespace
 
 const std::vector<const Migration*>& FileStore::migrations() {
-    static const std::vector<const Migration*> all{&tables};
+    static const std::vector<const Migration*> all{&tables, &thumbnails};
     return all;
 }
 
@@ -184,13 +196,29 @@ Task<bool> FileStore::extend(std::int64_t id, WallTime until) {
     return database_.write(std::move(work));
 }
 
-Task<bool> FileStore::complete(std::int64_t id, std::string type, std::string checksum) {
-    auto work = [id, type = std::move(type),
-                 checksum = std::move(checksum)](SqlConnection& connection) {
-        return connection.run(
-                   "UPDATE upload_file SET state = 1, type = ?2, checksum = ?3, "
-                   "expires_at = kept_until WHERE id = ?1 AND state = 0",
-                   {id, type, Blob{checksum}}) != 0;
+Task<bool> FileStore::complete(std::int64_t id, std::string type, std::string checksum, Kept kept) {
+    const SmallPicture small = kept.thumbnail.value_or(SmallPicture{});
+    auto work = [id, type = std::move(type), checksum = std::move(checksum), kept = kept.bytes,
+                 smallType = small.type, smallWidth = std::int64_t{small.width},
+                 smallHeight = std::int64_t{small.height},
+                 smallBytes = std::int64_t(small.content.size())](SqlConnection& connection) {
+        std::string host;
+        std::int64_t announced = 0;
+        connection.run("SELECT host, bytes FROM upload_file WHERE id = ?1", {id},
+                       [&](const SqlRow& row) {
+                           host = row.text(0);
+                           announced = row.integer(1);
+                       });
+        const std::int64_t bytes = kept ? std::int64_t(*kept) : announced;
+        const bool isStored =
+            connection.run(
+                "UPDATE upload_file SET state = 1, type = ?2, checksum = ?3, bytes = ?4, "
+                "thumbnail_type = ?5, thumbnail_width = ?6, thumbnail_height = ?7, "
+                "thumbnail_bytes = ?8, expires_at = kept_until WHERE id = ?1 AND state = 0",
+                {id, type, Blob{checksum}, bytes, smallType, smallWidth, smallHeight,
+                 smallBytes}) != 0;
+        if (isStored && bytes != announced) count(connection, host, 0, bytes - announced);
+        return isStored;
     };
     return database_.write(std::move(work));
 }

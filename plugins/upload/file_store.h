@@ -2,6 +2,7 @@
 #pragma once
 
 #include "purpose.h"
+#include "storage.h"
 
 #include "core/task.h"
 #include "store/account_store.h"
@@ -34,6 +35,11 @@ struct StoredFile {
     Purpose purpose = Purpose::Message;
     FileState state = FileState::Announced;
     std::string checksum;  // SHA-256
+    // Of the small picture beside it; without a type there is none.
+    std::string thumbnailType{};
+    std::int64_t thumbnailWidth = 0;
+    std::int64_t thumbnailHeight = 0;
+    std::int64_t thumbnailBytes = 0;
     WallTime created{};
     WallTime expires{};    // the slot, or the file
     WallTime keptUntil{};  // of the file, once it is stored
@@ -74,7 +80,7 @@ public:
     // An upload begins, or has failed: the slot ends then. False when it is none any more.
     Task<bool> extend(std::int64_t id, WallTime until);
     // It is complete. False when it was given up meanwhile.
-    Task<bool> complete(std::int64_t id, std::string type, std::string checksum);
+    Task<bool> complete(std::int64_t id, std::string type, std::string checksum, Kept kept = {});
 
     struct Listing {
         std::string host;   // "" for all

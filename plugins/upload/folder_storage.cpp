@@ -88,13 +88,14 @@ public:
         handedOver_ = written_;
     }
 
-    void keep() override {
+    Kept keep() override {
         sync(file_.get(), path_);
         makeFolder(folder_);
         if (::rename(path_.c_str(), target_.c_str()) != 0)
             failed(path_ + " can't be renamed", errno);
         path_.clear();
         syncFolder(folder_);
+        return {};
     }
 
 private:
@@ -162,7 +163,8 @@ public:
         return std::uint64_t(facts.f_bavail) * facts.f_frsize;
     }
 
-    void serve(const HttpExchangePtr& exchange, const std::string& place, HttpFile file) override {
+    void serve(const HttpExchangePtr& exchange, const std::string& place, HttpFile file,
+               std::uint64_t) override {
         file.path = pathOf(place);
         file.readers = &readers_();
         serveHttpFile(exchange, file);

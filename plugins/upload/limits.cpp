@@ -1,5 +1,7 @@
 #include "limits.h"
 
+#include "s3_storage.h"
+
 #include "net/http_address.h"
 
 #include <algorithm>
@@ -124,14 +126,73 @@ const Option<std::vector<std::string>> guests{
         "counts as one user.",
 };
 
+const Option<std::string> imageProgram{
+    .key = "upload.image_program",
+    .fallback = "",
+    .help =
+        "The program that looks at pictures. Empty: the one that was installed with the server.",
+    .takes = Takes::AtRestart,
+    .scope = Scope::Server,
+};
+const Option<std::vector<std::string>> strippedOption{
+    .key = "upload.remove_image_metadata",
+    .fallback = {},
+    .choices = {"message", "profile", "ephemeral", "permanent"},
+    .help =
+        "For which purposes pictures (JPEG, PNG, WebP, GIF) lose what they say of place, time and "
+        "device. Their size and checksum change by it; files that are encrypted aren't touched.",
+};
+const Option<bool> thumbnailsOption{
+    .key = "upload.thumbnails",
+    .fallback = false,
+    .help =
+        "Whether pictures (JPEG, PNG, WebP) get a small one beside them, which the answer to the "
+        "upload names (XEP-0264). Its build needs libjpeg, libpng and libwebp.",
+};
+const Option<std::int64_t> thumbnailSide{
+    .key = "upload.thumbnail_side",
+    .fallback = 320,
+    .range = {16, 2048},
+    .help = "The longer side of small pictures, in pixels.",
+};
+const Option<Bytes> imageBytesMax{
+    .key = "upload.image_bytes_max",
+    .fallback = 20_MiB,
+    .range = {1_KiB, 1_GiB},
+    .help = "Larger pictures are kept as they come.",
+};
+const Option<std::int64_t> imagePixelsMax{
+    .key = "upload.image_pixels_max",
+    .fallback = 50'000'000,
+    .range = {1'000, 1'000'000'000},
+    .help = "Of a picture with more pixels there is no small one.",
+};
+const Option<Bytes> imageMemoryMax{
+    .key = "upload.image_memory_max",
+    .fallback = 512_MiB,
+    .range = {32_MiB, 16_GiB},
+    .help = "How much memory the process has that looks at a picture.",
+};
+const Option<Duration> imageTimeout{
+    .key = "upload.image_timeout",
+    .fallback = std::chrono::seconds{10},
+    .range = {std::chrono::seconds{1}, std::chrono::minutes{5}},
+    .help = "How long that process may take.",
+};
+
 }  // namespace
 
 std::vector<OptionRef> uploadOptions() {
-    return {&domainOption,    &folderOption,    &threadsOption,     &publicUrl,
-            &fileBytesMax,    &accountBytesMax, &keptFor,           &profileFileBytesMax,
-            &profileBytesMax, &profileKeptFor,  &permanentBytesMax, &hostBytesOption,
-            &freeBytesMin,    &openSlotsMax,    &slotLifetime,      &uploadMax,
-            &guests};
+    std::vector<OptionRef> all{
+        &domainOption,    &folderOption,    &threadsOption,     &publicUrl,
+        &fileBytesMax,    &accountBytesMax, &keptFor,           &profileFileBytesMax,
+        &profileBytesMax, &profileKeptFor,  &permanentBytesMax, &hostBytesOption,
+        &freeBytesMin,    &openSlotsMax,    &slotLifetime,      &uploadMax,
+        &guests,          &strippedOption,  &thumbnailsOption,  &thumbnailSide,
+        &imageBytesMax,   &imagePixelsMax,  &imageMemoryMax,    &imageTimeout,
+        &imageProgram};
+    for (const auto& option : s3Options()) all.push_back(option);
+    return all;
 }
 
 Limits::Limits(const Settings& settings, const std::string& host) {
@@ -146,6 +207,14 @@ Limits::Limits(const Settings& settings, const std::string& host) {
     slotLifetime = get(upload::slotLifetime);
     uploadMax = get(upload::uploadMax);
     guests = get(upload::guests);
+    stripped = get(strippedOption);
+    static const std::string installed = findPictureProgram();
+    pictures = {.thumbnailSide = get(thumbnailsOption) ? unsigned(get(thumbnailSide)) : 0,
+                .bytesMax = get(imageBytesMax),
+                .pixelsMax = std::uint64_t(get(imagePixelsMax)),
+                .memoryBytes = get(imageMemoryMax),
+                .time = get(imageTimeout),
+                .program = get(imageProgram).empty() ? installed : get(imageProgram)};
     publicUrl = get(upload::publicUrl);
     while (publicUrl.ends_with('/')) publicUrl.pop_back();
     if (publicUrl.empty()) publicUrl = publicUrlOf(settings, host);
@@ -160,6 +229,13 @@ const PurposeLimits& Limits::of(Purpose purpose) const {
         default:
             return message;
     }
+}
+
+PictureWish Limits::picturesOf(Purpose purpose) const {
+    PictureWish wish = pictures;
+    wish.removesMetadata =
+        std::find(stripped.begin(), stripped.end(), toText(purpose)) != stripped.end();
+    return wish;
 }
 
 std::uint64_t Limits::largest() const {

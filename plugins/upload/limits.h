@@ -1,6 +1,7 @@
 // What may be uploaded, and how long it is kept: the options of one host.
 #pragma once
 
+#include "picture_work.h"
 #include "purpose.h"
 
 #include "core/option.h"
@@ -33,6 +34,8 @@ struct Limits {
     Limits(const Settings& settings, const std::string& host);
 
     const PurposeLimits& of(Purpose purpose) const;
+    // What is done with pictures of a purpose.
+    PictureWish picturesOf(Purpose purpose) const;
     bool offers(Purpose purpose) const { return of(purpose).fileBytesMax > 0; }
     std::uint64_t largest() const;
 
@@ -45,7 +48,9 @@ struct Limits {
     Duration slotLifetime;
     Duration uploadMax;
     std::vector<std::string> guests;
-    std::string publicUrl;  // without a slash at its end; "" when nobody could reach it
+    PictureWish pictures;               // for those whose metadata stays
+    std::vector<std::string> stripped;  // purposes whose pictures lose their metadata
+    std::string publicUrl;              // without a slash at its end; "" when nobody could reach it
 };
 
 }  // namespace epode::upload

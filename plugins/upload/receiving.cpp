@@ -6,7 +6,8 @@
 namespace epode::upload {
 
 Receiving::Receiving(HttpExchangePtr exchange, std::shared_ptr<FileStorage> storage,
-                     WorkerPool& workers, std::string place, std::uint64_t bytes, Done done)
+                     WorkerPool& workers, std::string place, std::uint64_t bytes, PictureWish wish,
+                     Done done)
     : exchange_{std::move(exchange)},
       workers_{workers},
       done_{std::move(done)},
@@ -14,13 +15,16 @@ Receiving::Receiving(HttpExchangePtr exchange, std::shared_ptr<FileStorage> stor
     part_->storage = std::move(storage);
     part_->place = std::move(place);
     part_->bytes = bytes;
+    part_->wish = std::move(wish);
 }
 
 void Receiving::start() {
     exchange_->whenGone([self = shared_from_this()] {
         if (self->done_) self->finish({.outcome = Received::Outcome::ClientGone});
     });
-    offload([](Part& part) { part.file = part.storage->create(part.place, part.bytes); });
+    offload([](Part& part) {
+        part.file = createWithPictures(*part.storage, part.place, part.bytes, part.wish);
+    });
 }
 
 void Receiving::taken(std::string_view piece) {
@@ -41,8 +45,13 @@ void Receiving::ended() {
 
 void Receiving::goOn() {
     if (isBusy_ || !done_) return;
-    if (part_->isKept)
-        return finish({.outcome = Received::Outcome::Kept, .checksum = part_->checksum.finish()});
+    if (part_->isKept) {
+        std::string checksum = part_->checksum.finish();
+        if (!part_->kept.checksum.empty()) checksum = part_->kept.checksum;
+        return finish({.outcome = Received::Outcome::Kept,
+                       .checksum = std::move(checksum),
+                       .kept = std::move(part_->kept)});
+    }
     if (part_->failure) return finish(std::move(*part_->failure));
     if (!isTaking_) {
         isTaking_ = true;
@@ -63,7 +72,7 @@ void Receiving::goOn() {
     }
     if (hasEnded_)
         offload([](Part& part) {
-            part.file->keep();
+            part.kept = part.file->keep();
             part.isKept = true;
         });
 }
@@ -77,9 +86,9 @@ void Receiving::offload(void (*work)(Part&)) {
             work(*part);
         } catch (const StorageFailure& failure) {
             const bool isFull = failure.kind() == StorageFailure::Kind::Full;
-            part->failure = {isFull ? Outcome::Full : Outcome::Failed, {}, failure.what()};
+            part->failure = {isFull ? Outcome::Full : Outcome::Failed, {}, failure.what(), {}};
         } catch (const std::exception& failure) {
-            part->failure = {Outcome::Failed, {}, failure.what()};
+            part->failure = {Outcome::Failed, {}, failure.what(), {}};
         }
         executor->post([weak = std::move(weak), part = std::move(part)] {
             const auto self = weak.lock();

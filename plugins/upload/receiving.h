@@ -2,6 +2,7 @@
 #pragma once
 
 #include "checksum.h"
+#include "picture_work.h"
 #include "storage.h"
 
 #include "core/unique_function.h"
@@ -21,6 +22,7 @@ struct Received {
     Outcome outcome = Outcome::Failed;
     std::string checksum{};
     std::string problem{};  // for the log
+    Kept kept{};
 };
 
 // Takes the body in blocks: while a worker writes one, the next is filled, and when that is full as
@@ -37,7 +39,7 @@ public:
     static constexpr std::size_t blockBytes = 256 * 1024;
 
     Receiving(HttpExchangePtr exchange, std::shared_ptr<FileStorage> storage, WorkerPool& workers,
-              std::string place, std::uint64_t bytes, Done done);
+              std::string place, std::uint64_t bytes, PictureWish wish, Done done);
 
     // Once.
     void start();
@@ -48,11 +50,13 @@ private:
         std::shared_ptr<FileStorage> storage;
         std::string place;
         std::uint64_t bytes = 0;
+        PictureWish wish{};
         std::unique_ptr<IncomingFile> file{};
         Checksum checksum{};
         std::string block{};
         std::optional<Received> failure{};
         bool isKept = false;
+        Kept kept{};
     };
 
     void taken(std::string_view piece);

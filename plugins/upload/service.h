@@ -39,6 +39,8 @@ private:
     void serveWeb(PluginContext& context);
     void answer(const HttpExchangePtr& exchange);
     Task<void> send(HttpExchangePtr exchange);
+    void sendThumbnail(const HttpExchangePtr& exchange, const StoredFile& file);
+    PictureWish picturesOf(Purpose purpose) const;
     Task<void> receive(HttpExchangePtr exchange);
     Task<void> settle(HttpExchangePtr exchange, ClaimPtr claim, StoredFile file, Received received);
 
@@ -61,5 +63,8 @@ private:
 
 // The address of a file, below what is configured.
 std::string urlOf(const Limits& limits, const StoredFile& file);
+
+// With the small picture that may be beside it. Blocks.
+void removeFile(FileStorage& storage, const StoredFile& file);
 
 }  // namespace epode::upload

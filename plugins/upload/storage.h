@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -28,6 +29,23 @@ private:
     Kind kind_;
 };
 
+// The picture of a picture, as its file says; with its bytes while it is under way.
+struct SmallPicture {
+    std::string type{};
+    unsigned width = 0;
+    unsigned height = 0;
+    std::string content{};
+};
+// It lies beside its picture, at a place that ends with this.
+inline constexpr std::string_view thumbnailEnding = ".small";
+
+// What a file has become on its way, where that isn't what has come.
+struct Kept {
+    std::optional<std::uint64_t> bytes{};
+    std::string checksum{};
+    std::optional<SmallPicture> thumbnail{};
+};
+
 // A file on its way in, which nobody finds before it is kept. Dropped without that, nothing of it
 // stays; nor does it when the process is killed, for `FileStorage::clean` finds it. Used by one
 // thread at a time; everything blocks and throws StorageFailure.
@@ -36,7 +54,7 @@ public:
     virtual ~IncomingFile() = default;
     virtual void write(std::string_view bytes) = 0;
     // Whole and durable from now on.
-    virtual void keep() = 0;
+    virtual Kept keep() = 0;
 };
 
 // Thread-safe. Everything but `serve` and `mayBeUnclean` blocks, and throws StorageFailure.
@@ -57,9 +75,9 @@ public:
     // UINT64_MAX when nobody knows.
     virtual std::uint64_t freeBytes() = 0;
 
-    // Answers GET and HEAD; `file` without its path.
-    virtual void serve(const HttpExchangePtr& exchange, const std::string& place,
-                       HttpFile file) = 0;
+    // Answers GET and HEAD; `file` without its path, which has so many bytes.
+    virtual void serve(const HttpExchangePtr& exchange, const std::string& place, HttpFile file,
+                       std::uint64_t bytes) = 0;
 };
 
 // A folder: `incoming` below it for what comes, `files/xx` for what is kept. `process` is a name of

@@ -28,9 +28,22 @@ Service::Service(PluginContext& context)
             {{"host", host_}});
         return;
     }
+    const bool wantsPictures = limits_.pictures.thumbnailSide > 0 || !limits_.stripped.empty();
+    if (wantsPictures && limits_.pictures.program.empty())
+        uploadLog.warning("pictures are kept as they come: the program epode-image isn't there",
+                          {{"host", host_}});
+    else if (limits_.pictures.thumbnailSide > 0 && !canMakeThumbnails())
+        uploadLog.warning("there are no small pictures: the server was built without them",
+                          {{"host", host_}});
     serveSlots(context, context.serve(domain));
     context.onAdHoc({.node = "urn:epode:upload:files", .name = "My uploaded files"}, this,
                     &Service::ownFiles);
+}
+
+PictureWish Service::picturesOf(Purpose purpose) const {
+    PictureWish wish = limits_.picturesOf(purpose);
+    wish.folder = uploads_->folder() + "/incoming";
+    return wish;
 }
 
 namespace {

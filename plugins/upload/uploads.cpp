@@ -1,5 +1,7 @@
 #include "uploads.h"
 
+#include "s3_storage.h"
+
 #include "core/data_folder.h"
 #include "route/background.h"
 #include "route/server.h"
@@ -23,6 +25,15 @@ std::string nameOf(const Server& server) {
            std::to_string(server.startedAt().time_since_epoch().count());
 }
 
+std::unique_ptr<FileStorage> makeStorage(Server& server, const std::string& folder,
+                                         std::function<WorkerPool&()> workers) {
+    if (auto place = readS3Place(*server.settings())) {
+        place->folder = folder + "/incoming";
+        return makeS3Storage(std::move(*place), std::move(workers));
+    }
+    return makeFolderStorage(folder, nameOf(server), std::move(workers));
+}
+
 }  // namespace
 
 std::shared_ptr<Uploads> Uploads::of(Server& server) {
@@ -39,8 +50,8 @@ Uploads::Uploads(Server& server)
     : store_{server.database()},
       serversWorkers_{server.workers()},
       threads_{unsigned(server.settings()->get(threadsOption))},
-      storage_{makeFolderStorage(folderOf(*server.settings()), nameOf(server),
-                                 [this]() -> WorkerPool& { return workers(); })} {}
+      folder_{folderOf(*server.settings())},
+      storage_{makeStorage(server, folder_, [this]() -> WorkerPool& { return workers(); })} {}
 
 WorkerPool& Uploads::workers() {
     if (threads_ == 0) return serversWorkers_;

@@ -31,6 +31,8 @@ public:
     FileStore& store() { return store_; }
     const std::shared_ptr<FileStorage>& storage() const { return storage_; }
     WorkerPool& workers();
+    // For what is under way, and can't go to the storage yet.
+    const std::string& folder() const { return folder_; }
 
     // One upload for each slot at a time; false when there is one.
     bool claim(const std::string& token);
@@ -44,6 +46,7 @@ private:
     FileStore store_;
     WorkerPool& serversWorkers_;
     const unsigned threads_;
+    const std::string folder_;
     std::mutex mutex_;
     std::unique_ptr<WorkerPool> workers_;
     std::shared_ptr<FileStorage> storage_;

@@ -4,6 +4,7 @@
 
 #include "core/base64.h"
 #include "core/digest.h"
+#include "core/element.h"
 #include "core/log.h"
 #include "core/metric.h"
 #include "route/server.h"
@@ -25,6 +26,7 @@ Counter filesSent{"epode_upload_downloads_total", "Requests for uploaded files t
 Gauge uploadsOpen{"epode_upload_open", "Uploads that are under way"};
 
 constexpr std::string_view folder = "/upload/";
+constexpr std::string_view thumbnailQuery = "thumbnail";
 constexpr std::size_t tokenCharacters = 22;
 // A file never changes; but it may be deleted.
 constexpr std::chrono::seconds cachedMax = std::chrono::hours{24 * 7};
@@ -67,6 +69,20 @@ void answerFailure(const HttpExchangePtr& exchange, const std::exception_ptr& fa
         uploadLog.error("a request failed", {{"failure", problem.what()}});
         exchange->answer(refusal(500, "The server has failed."));
     }
+}
+
+// As ejabberd answers: who has uploaded a picture learns where its small one is, to send it along
+// (XEP-0264).
+HttpResponse stored(const Limits& limits, const StoredFile& file) {
+    if (file.thumbnailType.empty()) return HttpResponse{.status = 201};
+    Document thumbnail{"thumbnail", "urn:xmpp:thumbs:1"};
+    thumbnail->set("uri", urlOf(limits, file) + "?" + std::string{thumbnailQuery})
+        .set("media-type", file.thumbnailType)
+        .set("width", std::to_string(file.thumbnailWidth))
+        .set("height", std::to_string(file.thumbnailHeight));
+    HttpResponse response = HttpResponse::of("text/xml; charset=utf-8", toXml(*thumbnail));
+    response.status = 201;
+    return response;
 }
 
 }  // namespace
@@ -120,6 +136,10 @@ Task<void> Service::send(HttpExchangePtr exchange) {
         exchange->answer(notFound());
         co_return;
     }
+    if (exchange->request().query == thumbnailQuery) {
+        sendThumbnail(exchange, *file);
+        co_return;
+    }
     const Serving serving = servingOf(file->type);
     const auto left = std::chrono::duration_cast<std::chrono::seconds>(file->expires - now);
     HttpFile served;
@@ -136,7 +156,26 @@ Task<void> Service::send(HttpExchangePtr exchange) {
         {"Repr-Digest", "sha-256=:" + encodeBase64(file->checksum) + ":"},
     };
     filesSent.add();
-    uploads_->storage()->serve(exchange, file->place, std::move(served));
+    uploads_->storage()->serve(exchange, file->place, std::move(served),
+                               std::uint64_t(file->bytes));
+}
+
+// The small picture: it is ours, and never changes.
+void Service::sendThumbnail(const HttpExchangePtr& exchange, const StoredFile& file) {
+    if (file.thumbnailType.empty()) {
+        exchange->answer(notFound());
+        return;
+    }
+    HttpFile served;
+    served.contentType = file.thumbnailType;
+    served.cacheControl = "private, max-age=" + std::to_string(cachedMax.count()) + ", immutable";
+    served.mayBeCompressed = false;
+    served.entityTag = "\"small-" + encodeHex(file.checksum) + "\"";
+    served.fields = {{"Content-Security-Policy", std::string{policy}},
+                     {"Cross-Origin-Resource-Policy", "cross-origin"}};
+    filesSent.add();
+    uploads_->storage()->serve(exchange, file.place + std::string{thumbnailEnding},
+                               std::move(served), std::uint64_t(file.thumbnailBytes));
 }
 
 // ---- putting
@@ -210,7 +249,8 @@ Task<void> Service::receive(HttpExchangePtr exchange) {
         });
     };
     std::make_shared<Receiving>(exchange, uploads_->storage(), uploads_->workers(), file.place,
-                                std::uint64_t(file.bytes), std::move(done))
+                                std::uint64_t(file.bytes), picturesOf(file.purpose),
+                                std::move(done))
         ->start();
 }
 
@@ -218,14 +258,23 @@ Task<void> Service::settle(HttpExchangePtr exchange, ClaimPtr claim, StoredFile 
                            Received received) {
     const auto& storage = uploads_->storage();
     auto remove = [&storage, &file] {
-        storage->remove(file.place);
+        removeFile(*storage, file);
         return true;
     };
     if (received.outcome == Received::Outcome::Kept) {
+        file.checksum = received.checksum;
+        if (received.kept.bytes) file.bytes = std::int64_t(*received.kept.bytes);
+        if (const auto& small = received.kept.thumbnail) {
+            file.thumbnailType = small->type;
+            file.thumbnailWidth = small->width;
+            file.thumbnailHeight = small->height;
+            file.thumbnailBytes = std::int64_t(small->content.size());
+        }
         std::exception_ptr failure;
         bool isStored = false;
         try {
-            isStored = co_await uploads_->store().complete(file.id, file.type, received.checksum);
+            isStored = co_await uploads_->store().complete(file.id, file.type, received.checksum,
+                                                           received.kept);
         } catch (...) {
             failure = std::current_exception();
         }
@@ -235,7 +284,7 @@ Task<void> Service::settle(HttpExchangePtr exchange, ClaimPtr claim, StoredFile 
             uploadLog.info("file uploaded", {{"account", file.owner},
                                              {"bytes", file.bytes},
                                              {"purpose", toText(file.purpose)}});
-            exchange->answer(HttpResponse{.status = 201});
+            exchange->answer(stored(limits_, file));
             co_return;
         }
         uploadsFailed.add();

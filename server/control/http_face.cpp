@@ -192,7 +192,8 @@ void HttpFace::addRoutes(Loop& loop) {
             openWebSocket(exchange, loop.streams,
                           {.origins = host.get(httpOption::origins),
                            .limit = loop.limit,
-                           .host = host.domain()});
+                           .host = host.domain(),
+                           .mayCompress = host.get(httpOption::webSocketCompression)});
         });
 
     std::uint64_t largest = 0;

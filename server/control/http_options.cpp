@@ -70,6 +70,14 @@ const Option<bool> webSocket{
     .fallback = true,
     .help = "Whether clients may connect by WebSocket, at /xmpp-websocket.",
 };
+const Option<bool> webSocketCompression{
+    .key = "http.websocket_compression",
+    .fallback = false,
+    .help =
+        "Whether messages over WebSocket may be compressed (permessage-deflate), for who offers "
+        "it. "
+        "It costs CPU for each message, and no memory of a connection that is idle.",
+};
 const Option<bool> bosh{
     .key = "http.bosh",
     .fallback = true,
@@ -154,11 +162,29 @@ const Option<std::int64_t> connectionsMax{
 
 std::vector<OptionRef> httpOptions() {
     using namespace httpOption;
-    return {&addresses,     &tlsPort,       &plainAddresses, &plainPort,       &trustedProxies,
-            &proxyProtocol, &publicUrl,     &names,          &origins,         &webSocket,
-            &bosh,          &boshWait,      &boshInactivity, &statusAddresses, &accessLog,
-            &headBytesMax,  &fieldsMax,     &headTimeout,    &bodyTimeout,     &idleTimeout,
-            &writeTimeout,  &connectionsMax};
+    return {&addresses,
+            &tlsPort,
+            &plainAddresses,
+            &plainPort,
+            &trustedProxies,
+            &proxyProtocol,
+            &publicUrl,
+            &names,
+            &origins,
+            &webSocket,
+            &webSocketCompression,
+            &bosh,
+            &boshWait,
+            &boshInactivity,
+            &statusAddresses,
+            &accessLog,
+            &headBytesMax,
+            &fieldsMax,
+            &headTimeout,
+            &bodyTimeout,
+            &idleTimeout,
+            &writeTimeout,
+            &connectionsMax};
 }
 
 HttpPorts::HttpPorts(const Settings& settings)

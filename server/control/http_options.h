@@ -18,6 +18,7 @@ extern const Option<bool> proxyProtocol;
 extern const Option<std::vector<std::string>> names;
 extern const Option<std::vector<std::string>> origins;
 extern const Option<bool> webSocket;
+extern const Option<bool> webSocketCompression;
 extern const Option<bool> bosh;
 extern const Option<Duration> boshWait;
 extern const Option<Duration> boshInactivity;

@@ -123,7 +123,7 @@ backend epode
     timeout connect 5s
     timeout server  @SILENCE@s
     timeout tunnel  1h
-    server epode @UPSTREAM@
+    server epode @UPSTREAM@@PROXY@
 )";
 
 void replaceAll(std::string& text, std::string_view what, std::string_view by) {
@@ -141,6 +141,9 @@ std::string proxyConfig(std::string_view program, const Settings& settings,
     replaceAll(text, "@NAMES@", joined(names, " "));
     replaceAll(text, "@SITES@", joined(names, ", "));
     replaceAll(text, "@NAME@", names.front());
+    // Tells for whom it speaks, and whether he has come by TLS.
+    replaceAll(text, "@PROXY@",
+               settings.get(httpOption::proxyProtocol) ? " send-proxy-v2-ssl" : "");
     replaceAll(text, "@SILENCE@", inSeconds(silence));
     return text;
 }
@@ -168,6 +171,13 @@ std::vector<CommandRegistry::Registration> addWebCommands(CommandRegistry& regis
                         "unavailable",
                         "http.plain_port is 0: there is nothing to stand in front of.",
                         "Set it, and start the server again.");
+                if (settings.get(httpOption::proxyProtocol) && call.text("program") != "haproxy")
+                    return CommandResult::refusal(
+                        "unavailable",
+                        "http.proxy_protocol is on, and of these only HAProxy speaks the PROXY "
+                        "protocol to a web server.",
+                        "Set it to false: the others tell the client's address by "
+                        "X-Forwarded-For.");
                 return CommandResult::message(
                     proxyConfig(call.text("program"), settings, server.hosts()));
             },

@@ -22,8 +22,12 @@ struct HttpCall {
     std::string body;
     std::string contentType = "application/json";
     std::size_t answerBytesMax = 65536;
+    std::string trustFile{};  // of authorities; "" for the system's
     // For connecting, and then for each time that the other side lets us wait.
     Duration patience = std::chrono::seconds{5};
+    // For all of it together, from the first byte to the last: an answer that drips ends then.
+    // Looking up the name is not in it.
+    Duration deadline = std::chrono::seconds{20};
 };
 
 struct HttpAnswer {

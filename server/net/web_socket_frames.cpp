@@ -2,6 +2,7 @@
 
 #include "core/base64.h"
 #include "core/digest.h"
+#include "net/message_deflate.h"
 
 #include <algorithm>
 #include <cstring>
@@ -17,6 +18,8 @@ constexpr std::uint8_t binary = 2;
 constexpr std::uint8_t ping = 9;
 constexpr std::uint8_t pong = 10;
 constexpr std::size_t controlBytesMax = 125;
+
+constexpr unsigned compressedBit = 0x40;
 
 bool isControlFrame(std::uint8_t opcode) { return opcode & 8; }
 
@@ -86,9 +89,14 @@ WebSocketReader::Event WebSocketReader::next(std::string_view& input) {
         if (headerBytes_ == 2) {
             const auto first = static_cast<unsigned char>(header_[0]);
             const auto second = static_cast<unsigned char>(header_[1]);
-            // The three bits belong to extensions, and there are none.
-            if (first & 0x70) return fail(WebSocketClose::ProtocolError);
+            // The three bits belong to extensions. The one that there may be has the first, in the
+            // first frame of a message.
             opcode_ = first & 0x0F;
+            const bool isCompressed = first & compressedBit;
+            const bool mayBe = mayBeCompressed_ && (opcode_ == text || opcode_ == binary);
+            if ((first & 0x30) || (isCompressed && !mayBe))
+                return fail(WebSocketClose::ProtocolError);
+            if (opcode_ == text || opcode_ == binary) isCompressed_ = isCompressed;
             isFinal_ = first & 0x80;
             // RFC 6455, 5.1: a server must not take what is not masked.
             if (!(second & 0x80)) return fail(WebSocketClose::ProtocolError);
@@ -194,6 +202,18 @@ WebSocketReader::Event WebSocketReader::endFrame() {
     }
     const bool isText = std::exchange(messageOpcode_, std::uint8_t{0}) == text;
     if (!isText) return Event::Binary;
+    if (isCompressed_) {
+        thread_local std::string inflated;
+        switch (inflateMessage(payload_, messageBytesMax_, inflated)) {
+            case Inflated::Whole:
+                payload_ = inflated;
+                break;
+            case Inflated::TooLarge:
+                return fail(WebSocketClose::TooBig);
+            case Inflated::Broken:
+                return fail(WebSocketClose::BadData);
+        }
+    }
     if (!isUtf8(payload_)) return fail(WebSocketClose::BadData);
     return Event::Text;
 }
@@ -206,8 +226,9 @@ WebSocketReader::Event WebSocketReader::fail(WebSocketClose code) {
     return Event::Failure;
 }
 
-void addFrameHead(std::string& out, WebSocketOpcode opcode, std::size_t payloadBytes) {
-    out.push_back(char(0x80 | unsigned(opcode)));
+void addFrameHead(std::string& out, WebSocketOpcode opcode, std::size_t payloadBytes,
+                  bool isCompressed) {
+    out.push_back(char(0x80 | (isCompressed ? compressedBit : 0) | unsigned(opcode)));
     if (payloadBytes < 126) {
         out.push_back(char(payloadBytes));
         return;

@@ -21,8 +21,8 @@ enum class WebSocketClose : std::uint16_t {
     TooBig = 1009,
 };
 
-// Cuts what a client sends into messages and control frames. Strict: clients have to mask, nobody
-// has negotiated an extension, text is UTF-8.
+// Cuts what a client sends into messages and control frames. Strict: clients have to mask, no
+// extension but permessage-deflate can be agreed on, text is UTF-8.
 class WebSocketReader {
 public:
     enum class Event : std::uint8_t {
@@ -43,7 +43,10 @@ public:
     // else reads frames on this thread.
     std::string_view payload() const { return payload_; }
     WebSocketClose code() const { return code_; }
+    // Also of what a compressed message becomes.
     void setMessageBytesMax(std::size_t bytes) { messageBytesMax_ = bytes; }
+    // Messages may be compressed (RFC 7692), each for itself.
+    void allowCompression() { mayBeCompressed_ = true; }
 
 private:
     Event takeHeader();
@@ -63,6 +66,8 @@ private:
     std::uint8_t opcode_ = 0;
     std::uint8_t messageOpcode_ = 0;  // of the first fragment; 0: no message is under way
     bool isFinal_ = false;
+    bool mayBeCompressed_ = false;
+    bool isCompressed_ = false;  // the message under way
     bool isInPayload_ = false;
     bool isFailed_ = false;
     WebSocketClose code_ = WebSocketClose::Normal;
@@ -70,7 +75,8 @@ private:
 
 enum class WebSocketOpcode : std::uint8_t { Text = 1, Close = 8, Ping = 9, Pong = 10 };
 // The head of an unmasked, final frame.
-void addFrameHead(std::string& out, WebSocketOpcode opcode, std::size_t payloadBytes);
+void addFrameHead(std::string& out, WebSocketOpcode opcode, std::size_t payloadBytes,
+                  bool isCompressed = false);
 void addFrame(std::string& out, WebSocketOpcode opcode, std::string_view payload);
 void addCloseFrame(std::string& out, WebSocketClose code);
 

@@ -5,6 +5,7 @@
 #include "stream/xml_frames.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace epode {
 
@@ -13,6 +14,23 @@ namespace {
 Gauge boshStreams{"epode_bosh_streams", "Streams over BOSH that are open"};
 
 const TlsInfo proxiedTls{};
+
+// Of answers that the client has not acknowledged, however long it goes on without them.
+constexpr std::size_t unacknowledgedMax = 16;
+constexpr unsigned minorVersion = 11;
+
+// The version of the session: ours, or the client's when that is lower (XEP-0124, 7.2).
+std::string versionFor(std::string_view asked) {
+    unsigned major = 0;
+    unsigned minor = 0;
+    const char* const end = asked.data() + asked.size();
+    const auto first = std::from_chars(asked.data(), end, major);
+    const bool isVersion = first.ec == std::errc{} && first.ptr != end && *first.ptr == '.' &&
+                           std::from_chars(first.ptr + 1, end, minor).ptr == end;
+    const bool isLower = isVersion && (major < 1 || (major == 1 && minor < minorVersion));
+    return isLower ? std::to_string(major) + "." + std::to_string(minor)
+                   : "1." + std::to_string(minorVersion);
+}
 
 Duration seconds(std::uint64_t number) {
     return std::chrono::seconds{std::min<std::uint64_t>(number, 65535)};
@@ -64,7 +82,10 @@ BoshTransport::BoshTransport(std::shared_ptr<BoshSessions> sessions, std::string
     addAttribute(creation_, "inactivity", inSeconds(inactivity_));
     addAttribute(creation_, "polling", inSeconds(settings.polling));
     addAttribute(creation_, "maxpause", inSeconds(settings.pauseMax));
-    addAttribute(creation_, "ver", "1.11");
+    addAttribute(creation_, "ver", versionFor(request.body.get("ver")));
+    isLegacy_ = request.body.get("ver").empty();
+    hasAcknowledgements_ = !request.body.get("ack").empty();
+    if (hasAcknowledgements_) addAttribute(creation_, "ack", std::to_string(rid_));
     addAttribute(creation_, "xmpp:restartlogic", "true");
     addAttribute(creation_, "xmpp:version", "1.0");
 }
@@ -151,6 +172,7 @@ void BoshTransport::takeAgain(BoshRequest request) {
     for (const auto& answered : answered_) {
         if (answered.rid != request.body.rid) continue;
         answerBosh(request.exchange, answered.body);
+        inactivityTimer_ = {};  // it runs from the last response
         setTimers();
         return;
     }
@@ -180,11 +202,15 @@ void BoshTransport::take(BoshRequest request) {
     inactivity_ = settings_.inactivity + (isPolling_ ? settings_.polling : Duration::zero());
     const auto pauseFor = body.number("pause");
     held_.push_back({body.rid, request.exchange, now + wait_});
+    if (hasAcknowledgements_) takeAcknowledgement(body);
     if (pauseFor && seconds(*pauseFor) <= settings_.pauseMax) {
+        for (const std::string_view payload : body.payloads) deliver(payload);
         pause(seconds(*pauseFor));
         return;
     }
-    if (isTooFrequent(request)) {
+    // XEP-0124, 11: more at once than it may, or too soon.
+    const bool isTooMany = held_.size() > window_ && !body.isTerminate();
+    if (isTooMany || isTooFrequent(request)) {
         terminate("policy-violation");
         return;
     }
@@ -211,14 +237,52 @@ bool BoshTransport::isTooFrequent(const BoshRequest& request) {
     return held_.size() >= window_ && isSoon;
 }
 
-// All that wait are answered, with nothing: the client goes away for a while.
+// Up to which answer the client has all (XEP-0124, 9.2); without saying so it has those to all
+// requests before this one. What it has is kept no longer. What it should have had by now it is
+// told of at once, so that it can ask again.
+void BoshTransport::takeAcknowledgement(const BoshBody& body) {
+    const std::uint64_t upTo = body.number("ack").value_or(body.rid - 1);
+    while (!answered_.empty() && answered_.front().rid <= upTo) answered_.pop_front();
+    if (answered_.empty() || body.get("ack").empty()) return;
+    const Answered& lost = answered_.front();
+    const Duration since = Executor::current()->now() - lost.at;
+    // It may be on its way, or it was told already.
+    if (lost.rid != upTo + 1 || lost.rid <= reported_ || since < settings_.polling) return;
+    reported_ = lost.rid;
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+    report_.clear();
+    addAttribute(report_, "report", std::to_string(lost.rid));
+    addAttribute(report_, "time", std::to_string(ms));
+}
+
+// All requests up to the highest one have come; it is not said of the one that is answered.
+std::string BoshTransport::acknowledgementFor(std::uint64_t rid) const {
+    if (!hasAcknowledgements_) return {};
+    std::uint64_t highest = rid_;
+    while (early_.contains(highest + 1)) ++highest;
+    std::string attributes;
+    if (highest != rid) addAttribute(attributes, "ack", std::to_string(highest));
+    return attributes;
+}
+
+void BoshTransport::keepAnswer(std::uint64_t rid, std::string body) {
+    answered_.push_back({rid, std::move(body), Executor::current()->now()});
+    const std::size_t most = hasAcknowledgements_ ? unacknowledgedMax : window_;
+    while (answered_.size() > most) answered_.pop_front();
+}
+
+// All that wait are answered, with nothing: the client goes away for a while. What was answered
+// before can be had again, the answer to the pause itself can't (XEP-0124, 14.3).
 void BoshTransport::pause(Duration duration) {
     while (!held_.empty()) {
         const Held held = std::move(held_.front());
         held_.pop_front();
-        answerBosh(held.exchange, makeBody({}, {}));
+        std::string body = makeBody(acknowledgementFor(held.rid), {});
+        if (!held_.empty()) keepAnswer(held.rid, body);
+        answerBosh(held.exchange, std::move(body));
     }
     inactivity_ = duration;
+    inactivityTimer_ = {};
     setTimers();
 }
 
@@ -288,7 +352,7 @@ void BoshTransport::answerSome() {
         answerOldest(attributes, true);
     }
     if (!pending_.empty() && !held_.empty()) answerOldest({}, true);
-    while (held_.size() > hold_) answerOldest({}, true);
+    while (held_.size() > hold_ || (!report_.empty() && !held_.empty())) answerOldest({}, true);
     const SteadyTime now = Executor::current()->now();
     while (!held_.empty() && held_.front().until <= now) answerOldest({}, true);
     setTimers();
@@ -298,11 +362,14 @@ void BoshTransport::answerOldest(std::string_view attributes, bool withPending) 
     const Held held = std::move(held_.front());
     held_.pop_front();
     wasAnswerEmpty_ = !withPending || pending_.empty();
-    std::string body =
-        makeBody(attributes, withPending ? std::string_view{pending_} : std::string_view{});
+    // The first one says itself that there are acknowledgements.
+    const bool isFirst = attributes.find(" sid='") != std::string_view::npos;
+    const std::string all = std::string{attributes} +
+                            (isFirst ? std::string{} : acknowledgementFor(held.rid)) +
+                            std::exchange(report_, {});
+    std::string body = makeBody(all, withPending ? std::string_view{pending_} : std::string_view{});
     if (withPending) std::string{}.swap(pending_);
-    answered_.push_back({held.rid, body});
-    while (answered_.size() > window_) answered_.pop_front();
+    keepAnswer(held.rid, body);
     answerBosh(held.exchange, std::move(body));
 }
 
@@ -319,7 +386,8 @@ void BoshTransport::setTimers() {
         });
         return;
     }
-    if (inactivityTimer_) return;
+    // A request that is not taken yet, because others write more than can be stored, is one.
+    if (inactivityTimer_ || (isPaused_ && early_.contains(rid_ + 1))) return;
     inactivityTimer_ = executor.after(inactivity_, [this] {
         inactivityTimer_ = {};
         endNow("the client was not heard of any more");
@@ -331,14 +399,25 @@ void BoshTransport::setTimers() {
 // The client has broken the rules, or has lost its way: the session is over without more words of
 // it.
 void BoshTransport::terminate(std::string_view condition) {
-    // Whoever asked last learns why; the others, only that it is over.
+    // Whoever asked last learns why; the others, that it was somebody else.
     while (held_.size() > 1) {
-        answerBosh(held_.front().exchange, makeBody({}, {}));
+        answerBosh(held_.front().exchange, boshTermination("other-request"));
         held_.pop_front();
     }
-    if (!held_.empty()) answerBosh(held_.front().exchange, boshTermination(condition));
+    if (!held_.empty()) refuse(held_.front().exchange, condition);
     held_.clear();
     endNow("the client has broken the rules of BOSH");
+}
+
+// Clients of before there were such conditions know a status of HTTP (XEP-0124, 17.1).
+void BoshTransport::refuse(const HttpExchangePtr& exchange, std::string_view condition) const {
+    if (!isLegacy_) {
+        answerBosh(exchange, boshTermination(condition));
+        return;
+    }
+    const int status = condition == "policy-violation" ? 403 : 404;
+    exchange->executor().post(
+        [exchange, status] { exchange->answer(HttpResponse::error(status)); });
 }
 
 void BoshTransport::endNow(std::string_view reason) {

@@ -55,6 +55,7 @@ private:
     struct Answered {
         std::uint64_t rid;
         std::string body;
+        SteadyTime at;
     };
 
     void doMove(std::unique_ptr<Transport> self, Executor& to,
@@ -64,6 +65,10 @@ private:
     void take(BoshRequest request);
     bool isTooFrequent(const BoshRequest& request);
     void takeAgain(BoshRequest request);
+    void takeAcknowledgement(const BoshBody& body);
+    void keepAnswer(std::uint64_t rid, std::string body);
+    // What the attributes of a response to this request say of requests that have come.
+    std::string acknowledgementFor(std::uint64_t rid) const;
     void openStream(const BoshBody& body);
     void deliver(std::string_view xml);
     void writePieces();
@@ -72,6 +77,7 @@ private:
     void answerOldest(std::string_view attributes, bool withPending);
     void pause(Duration duration);
     void terminate(std::string_view condition);
+    void refuse(const HttpExchangePtr& exchange, std::string_view condition) const;
     void endNow(std::string_view reason);
     void setTimers();
     void post(UniqueFunction<void()> work);
@@ -85,11 +91,13 @@ private:
     std::string pending_;           // payloads that wait for a request
     std::string creation_;          // attributes of the first response
     std::string headerAttributes_;  // of the stream, for the next response
+    std::string report_;            // of an answer that has got lost, for the next response
     std::string ending_;            // why the stream is over: the attributes of the last response
     std::map<std::uint64_t, BoshRequest> early_;  // by number
     std::deque<Held> held_;
     std::deque<Answered> answered_;
-    std::uint64_t rid_ = 0;  // the last that was taken
+    std::uint64_t rid_ = 0;       // the last that was taken
+    std::uint64_t reported_ = 0;  // the last answer that was reported as lost
     unsigned hold_ = 1;
     unsigned window_ = 2;
     Duration wait_{};
@@ -103,6 +111,8 @@ private:
     Phase phase_ = Phase::Open;
     bool isSecure_ = false;
     bool isPolling_ = false;
+    bool hasAcknowledgements_ = false;  // XEP-0124, 9
+    bool isLegacy_ = false;             // a client that knows the errors of HTTP alone
     bool wasAnswerEmpty_ = false;
     bool isPaused_ = false;
     bool isMoving_ = false;

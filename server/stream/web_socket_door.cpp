@@ -1,6 +1,7 @@
 #include "stream/web_socket_door.h"
 
 #include "core/base64.h"
+#include "net/message_deflate.h"
 #include "stream/client_streams.h"
 #include "stream/web_socket_transport.h"
 
@@ -73,6 +74,14 @@ void openWebSocket(const HttpExchangePtr& exchange, ClientStreams& streams,
         .set("Connection", "Upgrade")
         .set("Sec-WebSocket-Accept", webSocketAccept(request.field("sec-websocket-key")))
         .set("Sec-WebSocket-Protocol", subprotocol);
+    if (rules.mayCompress) {
+        std::string offers;
+        for (const HttpField& field : request.fields)
+            if (field.name == "sec-websocket-extensions") offers.append(field.value).append(",");
+        const auto agreement = agreeOnDeflate(offers);
+        settings.deflateBits = agreement.windowBits;
+        if (agreement.windowBits) response.set("Sec-WebSocket-Extensions", agreement.answer);
+    }
     std::string early;
     auto connection = exchange->switchProtocols(std::move(response), early);
     if (!connection) return;

@@ -16,6 +16,7 @@ struct WebSocketRules {
     std::vector<std::string> origins;     // "*": any
     std::shared_ptr<AddressLimit> limit;  // of clients behind proxies; others are counted below
     std::string host;                     // whose limits hold
+    bool mayCompress = false;             // permessage-deflate is agreed on when a client offers it
 };
 
 // Answers with 101, and the connection becomes a stream; or refuses.

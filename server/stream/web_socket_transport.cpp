@@ -4,6 +4,7 @@
 #include "core/metric.h"
 #include "core/namespaces.h"
 #include "core/xml_stream.h"
+#include "net/message_deflate.h"
 #include "stream/xml_frames.h"
 
 namespace epode {
@@ -24,8 +25,9 @@ Gauge webSockets{"epode_websocket_streams", "Streams over WebSocket that are ope
 Counter webSocketFailures{"epode_websocket_failures_total",
                           "WebSockets ended because of what the client has sent"};
 
-// Nothing can be bound to the TLS of a WebSocket: a browser doesn't show it to its page, and a proxy's
-// is not ours. Clients take the mechanisms that bind for the best wherever they are offered.
+// Nothing can be bound to the TLS of a WebSocket: a browser doesn't show it to its page, and a
+// proxy's is not ours. Clients take the mechanisms that bind for the best wherever they are
+// offered.
 const TlsInfo webTls{};
 
 }  // namespace
@@ -36,7 +38,9 @@ WebSocketTransport::WebSocketTransport(std::unique_ptr<Transport> connection, Se
       address_{std::move(settings.address)},
       bytesAfterLogin_{settings.bytesAfterLogin},
       place_{std::move(settings.place)},
+      deflateBits_{std::uint8_t(settings.deflateBits)},
       isSecure_{settings.isSecure} {
+    if (deflateBits_) reader_.allowCompression();
     connection_->setUser(*this);
     webSockets.add();
 }
@@ -185,7 +189,7 @@ void WebSocketTransport::writePieces() {
         if (piece->kind == XmlPiece::Kind::Header) {
             std::string open = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing'";
             open.append(headerAttributes(piece->text)).append("/>");
-            addFrame(out, WebSocketOpcode::Text, open);
+            writeMessage(open, {}, {});
         } else if (piece->kind == XmlPiece::Kind::Close) {
             addFrame(out, WebSocketOpcode::Text,
                      "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>");
@@ -193,10 +197,7 @@ void WebSocketTransport::writePieces() {
         } else {
             const std::string_view element = piece->text;
             const MissingDeclaration missing = missingDeclaration(element);
-            addFrameHead(out, WebSocketOpcode::Text, element.size() + missing.text.size());
-            out.append(element.substr(0, missing.at))
-                .append(missing.text)
-                .append(element.substr(missing.at));
+            writeMessage(element.substr(0, missing.at), missing.text, element.substr(missing.at));
             if (element.starts_with(saslSuccess)) expectsOpen_ = true;
         }
     }
@@ -207,6 +208,23 @@ void WebSocketTransport::writePieces() {
         // The string stays the same one: somebody may still append to it in this turn.
         if (text_.capacity() > keptBytesMax) std::string{}.swap(text_);
     }
+}
+
+void WebSocketTransport::writeMessage(std::string_view before, std::string_view inserted,
+                                      std::string_view after) {
+    std::string& out = connection_->output();
+    if (deflateBits_) {
+        thread_local std::string whole;
+        thread_local std::string compressed;
+        whole.assign(before).append(inserted).append(after);
+        if (deflateMessage(whole, deflateBits_, compressed)) {
+            addFrameHead(out, WebSocketOpcode::Text, compressed.size(), true);
+            out.append(compressed);
+            return;
+        }
+    }
+    addFrameHead(out, WebSocketOpcode::Text, before.size() + inserted.size() + after.size());
+    out.append(before).append(inserted).append(after);
 }
 
 std::size_t WebSocketTransport::unsentBytes() const {

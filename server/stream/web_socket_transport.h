@@ -20,6 +20,7 @@ public:
         bool isSecure = false;  // nobody can read what goes between the client and us
         std::size_t bytesBeforeLogin = 16384;
         std::size_t bytesAfterLogin = 262144;
+        unsigned deflateBits = 0;  // 0: messages are not compressed (RFC 7692)
         AddressLimit::Place place{};
     };
 
@@ -63,6 +64,7 @@ private:
     void takeLater();
     void takeClose();
     void writePieces();
+    void writeMessage(std::string_view before, std::string_view inserted, std::string_view after);
     void closeWith(WebSocketClose code);
 
     std::unique_ptr<Transport> connection_;
@@ -76,6 +78,7 @@ private:
     bool* gone_ = nullptr;  // set by the destructor, while a call of the user's is under way
     std::shared_ptr<int> isAlive_;  // for what is posted
     Phase phase_ = Phase::Open;
+    std::uint8_t deflateBits_;
     bool isSecure_ : 1;
     bool isPaused_ : 1 = false;
     bool isMoving_ : 1 = false;

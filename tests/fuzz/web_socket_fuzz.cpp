@@ -1,5 +1,6 @@
 // Any bytes as frames of WebSocket: the same messages however they are cut, none too long, text
 // always UTF-8.
+#include "net/message_deflate.h"
 #include "net/web_socket_frames.h"
 
 #include <cstdint>
@@ -19,8 +20,9 @@ void demand(bool holds, const char* what) {
     std::abort();
 }
 
-std::string read(std::string_view bytes, std::size_t step) {
+std::string read(std::string_view bytes, std::size_t step, bool isCompressed) {
     WebSocketReader reader{most};
+    if (isCompressed) reader.allowCompression();
     std::string all;
     while (!bytes.empty()) {
         std::string_view input = bytes.substr(0, step == 0 ? bytes.size() : step);
@@ -43,8 +45,17 @@ std::string read(std::string_view bytes, std::size_t step) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text{reinterpret_cast<const char*>(data), size};
-    const std::string whole = read(text, 0);
-    demand(whole == read(text, 1), "byte by byte it is the same");
-    demand(whole == read(text, 5), "and in pieces");
+    for (const bool isCompressed : {false, true}) {
+        const std::string whole = read(text, 0, isCompressed);
+        demand(whole == read(text, 1, isCompressed), "byte by byte it is the same");
+        demand(whole == read(text, 5, isCompressed), "and in pieces");
+    }
+    // What is compressed comes back; offers are read, whatever they are.
+    agreeOnDeflate(text);
+    std::string packed;
+    std::string unpacked;
+    if (deflateMessage(text, 9 + text.size() % 7, packed))
+        demand(inflateMessage(packed, text.size(), unpacked) == Inflated::Whole && unpacked == text,
+               "what is compressed comes back");
     return 0;
 }

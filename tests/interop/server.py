@@ -13,6 +13,7 @@ The command finds in its environment:
   EPODE_TEST_COMPONENT_PORT, EPODE_TEST_COMPONENT_SECRET   for the components echo.<domain> and irc.<domain>
   EPODE_TEST_CONTROL    epodectl with the server's socket, as one line for a shell (Epode only)
   EPODE_TEST_TURN_PORT, EPODE_TEST_TURN_SECRET   of a TURN server that clients are told of; a test starts it
+  EPODE_TEST_UPLOAD, when it is set before, are further lines of the server's configuration for uploads.
 The server is Epode ($EPODE_SERVER, default build/bin/epoded), or with EPODE_TEST_SERVER=prosody
 Debian's Prosody, which shows that a test is fair. With EPODE_TEST_HOST, EPODE_TEST_PORT and the others
 set already, that running server is used as it is.
@@ -104,7 +105,8 @@ class Server:
                        "TURN_PORT": self.turn_port, "TURN_SECRET": self.turn_secret,
                        "PROXY_PORT": self.proxy_port, "COMPONENT_PORT": self.component_port,
                        "COMPONENT_SECRET": self.component_secret,
-                       "HTTP_PORT": self.http_port, "HTTPS_PORT": self.https_port}
+                       "HTTP_PORT": self.http_port, "HTTPS_PORT": self.https_port,
+                       "UPLOAD": os.environ.get("EPODE_TEST_UPLOAD", "")}
         self.process = None
 
     def spawn(self, command):

@@ -2,7 +2,6 @@
 """The web server, asked by programs of others: web_test.py CASE, run through server.py."""
 import asyncio
 import base64
-import contextlib
 import os
 import re
 import socket
@@ -12,6 +11,7 @@ import sys
 import urllib.request
 import xml.etree.ElementTree as ET
 
+import proxies
 import support
 
 HTTP_PORT = int(os.environ.get("EPODE_TEST_HTTP_PORT", "0"))
@@ -132,12 +132,12 @@ async def chat(romeo, juliet):
             pass
 
 
-async def chat_by_aiohttp(url, context):
+async def chat_by_aiohttp(url, context, compress=0):
     import aiohttp
     async with aiohttp.ClientSession() as http:
         async def connect(name):
-            socket = await http.ws_connect(url, protocols=["xmpp"], ssl=context)
-            assert socket.protocol == "xmpp"
+            socket = await http.ws_connect(url, protocols=["xmpp"], ssl=context, compress=compress)
+            assert socket.protocol == "xmpp" and socket.compress == compress, socket.compress
 
             async def receive():
                 message = await socket.receive()
@@ -158,7 +158,7 @@ def with_aiohttp():
     asyncio.run(chat_by_aiohttp(f"wss://localhost:{HTTPS_PORT}/xmpp-websocket", trusting()))
 
 
-async def chat_by_websockets():
+async def chat_by_websockets(extensions=()):
     try:
         import websockets
     except ImportError:
@@ -169,6 +169,7 @@ async def chat_by_websockets():
         return websockets.connect(url, subprotocols=["xmpp"], ssl=trusting(), max_size=None)
     async with connect() as romeos, connect() as juliets:
         assert romeos.subprotocol == "xmpp"
+        assert [type(one).__name__ for one in romeos.extensions] == list(extensions), romeos.extensions
         await asyncio.wait_for(await romeos.ping(), support.PATIENCE)
         await chat(Session("romeo", romeos.send, romeos.recv), Session("juliet", juliets.send, juliets.recv))
         await asyncio.wait_for(romeos.wait_closed(), support.PATIENCE)
@@ -179,6 +180,18 @@ async def chat_by_websockets():
             raise AssertionError("another subprotocol was accepted")
     except websockets.exceptions.InvalidStatusCode as refusal:
         assert refusal.status_code == 400, refusal
+
+
+def with_compression():
+    """aiohttp and websockets compress when the server wants it."""
+    config = os.path.join(proxies.TOP, "epode.toml")
+    with open(config) as file:
+        text = file.read()
+    with open(config, "w") as out:
+        out.write(proxies.replaced(text, "[http]\n", "[http]\nwebsocket_compression = true\n"))
+    proxies.control("reload")
+    asyncio.run(chat_by_aiohttp(f"wss://localhost:{HTTPS_PORT}/xmpp-websocket", trusting(), compress=15))
+    asyncio.run(chat_by_websockets(["PerMessageDeflate"]))
 
 
 def with_websockets():
@@ -212,55 +225,95 @@ def with_bosh():
     assert ask(attributes="type='terminate'").get("type") == "terminate"
 
 
-@contextlib.contextmanager
-def nginx_in_front():
-    """Debian's nginx in front, as `epodectl proxy-config` has it, but with a port and folder of its own."""
-    nginx = support.need("nginx") if os.path.exists("/usr/sbin/nginx") is False else "/usr/sbin/nginx"
-    control = os.environ.get("EPODE_CONTROL") or os.path.join(os.environ.get("EPODE_BUILD", "build"), "bin/epodectl")
-    top = os.path.dirname(support.FOLDER)
-    done = subprocess.run([control, "--socket", os.path.join(top, "data/control.sock"), "proxy-config", "nginx"],
-                          capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    text = done.stdout
-    assert f"server 127.0.0.1:{HTTP_PORT};" in text, text
-    text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{FRONT_PORT} ssl;")
-    text = re.sub(r"listen \[::\]:443 ssl;", "", text)
-    text = re.sub(r"/etc/ssl/\w+/[\w.]+\.(pem|key)", os.path.join(top, "server.pem"), text)
-    text = text.replace(f"server_name {support.DOMAIN};", f"server_name {support.DOMAIN} localhost;")
-    config = os.path.join(support.FOLDER, "nginx.conf")
+# Another address of this machine, so that it can't be the proxy's own.
+ELSEWHERE = "127.0.0.7"
+
+
+async def chat_from_elsewhere(url):
+    """Whom the server believes to be talking to."""
+    import aiohttp
+    connector = aiohttp.TCPConnector(local_addr=(ELSEWHERE, 0), ssl=trusting())
+    async with aiohttp.ClientSession(connector=connector) as http:
+        socket = await http.ws_connect(url, protocols=["xmpp"])
+
+        async def receive():
+            return (await socket.receive()).data
+        romeo = Session("romeo", socket.send_str, receive)
+        await romeo.log_in()
+        sessions = proxies.control("session", "list")
+        assert ELSEWHERE in sessions, sessions
+        # It came over TLS, though not over ours.
+        assert re.search(romeo.jid.split("/")[1] + r".*\b(yes|true)\b", sessions), sessions
+        await socket.close()
+
+
+async def upload_through(front):
+    """A file goes through in both directions, in pieces, as large as it is."""
+    import hashlib
+    from slixmpp_client import Client
+    romeo = await Client("romeo", plugins=("xep_0030", "xep_0363")).online()
+    content = os.urandom(3_000_000)
+    answer = await romeo["xep_0363"].request_slot("upload." + support.DOMAIN, "rose.bin", len(content))
+    put, get = (answer["http_upload_slot"][part]["url"].replace(f"https://localhost:{HTTPS_PORT}", front)
+                for part in ("put", "get"))
+    await romeo.gone()
+
+    def fetch(url, method="GET", body=None, **fields):
+        # (It would call a body a form.)
+        if body:
+            fields["Content-Type"] = "application/octet-stream"
+        request = urllib.request.Request(url, body, fields, method=method)
+        with urllib.request.urlopen(request, timeout=support.PATIENCE, context=trusting()) as answered:
+            return answered.status, answered.headers, answered.read()
+    status, _, _ = fetch(put, "PUT", content)
+    assert status == 201, status
+    status, headers, got = fetch(get)
+    assert status == 200 and got == content, (status, len(got))
+    assert headers["ETag"] == f'"{hashlib.sha256(content).hexdigest()}"', headers
+    status, headers, got = fetch(get, Range="bytes=1000000-1000999")
+    assert status == 206 and got == content[1000000:1001000], (status, len(got))
+
+
+def behind(program):
+    def test():
+        with proxies.in_front(program):
+            at = ["--resolve", f"{support.DOMAIN}:{FRONT_PORT}:127.0.0.1"]
+            assert "xmpp-websocket" in curl(*at, f"{proxies.FRONT}/.well-known/host-meta")
+            # What is for the operator, and what a client could say of itself.
+            for path in ("metrics", "health/ready", "health/live"):
+                assert curl(*at, "-o", os.devnull, "-w", "%{response_code}", f"{proxies.FRONT}/{path}") == "404", path
+            url = f"wss://localhost:{FRONT_PORT}/xmpp-websocket"
+            asyncio.run(chat_by_aiohttp(url, trusting()))
+            asyncio.run(chat_from_elsewhere(url))
+            forged = curl(*at, "--interface", ELSEWHERE, "-H", "X-Forwarded-For: 192.0.2.99",
+                          "-o", os.devnull, "-w", "%{response_code}", f"{proxies.FRONT}/.well-known/host-meta")
+            assert forged == "200", forged
+            assert "192.0.2.99" not in logged(), "a client has chosen its own address"
+            asyncio.run(upload_through(f"https://localhost:{FRONT_PORT}"))
+    return test
+
+
+def logged():
+    with open(os.path.join(proxies.TOP, "server.log"), errors="replace") as file:
+        return file.read()
+
+
+def with_proxy_protocol():
+    """HAProxy tells by the PROXY protocol who has come, and that he has come by TLS."""
+    support.need("haproxy")
+    config = os.path.join(proxies.TOP, "epode.toml")
+    with open(config) as file:
+        text = file.read()
     with open(config, "w") as out:
-        paths = "".join(f"    {name}_temp_path {support.FOLDER}/{name};\n"
-                        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        out.write(f"daemon off;\nmaster_process off;\npid {support.FOLDER}/nginx.pid;\n"
-                  f"error_log {support.FOLDER}/nginx.log;\nevents {{}}\nhttp {{\n    access_log off;\n{paths}{text}}}\n")
-    process = subprocess.Popen([nginx, "-p", support.FOLDER, "-c", config])
-    try:
-        def is_open():
-            assert process.poll() is None, "nginx has ended"
-            try:
-                socket.create_connection(("127.0.0.1", FRONT_PORT), 1).close()
-                return True
-            except OSError:
-                return False
-        support.poll("nginx listens", is_open)
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
+        out.write(proxies.replaced(text, "[http]\n", "[http]\nproxy_protocol = true\n"))
+    proxies.control("reload")
+    assert "send-proxy-v2-ssl" in proxies.control("proxy-config", "haproxy")
+    behind("haproxy")()
 
 
-def with_nginx():
-    with nginx_in_front():
-        front = f"https://{support.DOMAIN}:{FRONT_PORT}"
-        at = ["--resolve", f"{support.DOMAIN}:{FRONT_PORT}:127.0.0.1"]
-        assert "xmpp-websocket" in curl(*at, f"{front}/.well-known/host-meta")
-        assert curl(*at, "-o", os.devnull, "-w", "%{response_code}", f"{front}/metrics") == "404"
-        assert curl(*at, "-o", os.devnull, "-w", "%{response_code}", f"{front}/health/ready") == "404"
-        asyncio.run(chat_by_aiohttp(f"wss://localhost:{FRONT_PORT}/xmpp-websocket", trusting()))
-
-
-CASES = {"curl": with_curl, "pipelining": with_pipelining, "aiohttp": with_aiohttp, "websockets": with_websockets,
-         "bosh": with_bosh, "nginx": with_nginx}
+CASES = {"curl": with_curl, "pipelining": with_pipelining, "aiohttp": with_aiohttp, "websockets": with_websockets, "compression": with_compression,
+         "bosh": with_bosh, "nginx": behind("nginx"), "caddy": behind("caddy"), "haproxy": behind("haproxy"),
+         "proxy_protocol": with_proxy_protocol}
 
 if __name__ == "__main__":
     if support.SERVER == "prosody":

@@ -7,6 +7,10 @@ using namespace epode::test;
 
 namespace {
 
+bool has(std::string_view text, std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+}
+
 HttpAnswer call(HttpCall what) {
     what.patience = std::chrono::seconds{2};
     LoopThread there;
@@ -68,6 +72,67 @@ TEST_CASE("what is no answer is told as a problem") {
     }
 }
 
+TEST_CASE("an answer that drips ends with the call, however patient that is with each step") {
+    AnsweringServer web;
+    const std::string head = "HTTP/1.1 200 OK\r\n";
+    web.drip(GENERATE_COPY(
+        // In the first line, in a field, in the body, in chunks, in interim answers.
+        std::string{"HTTP/1.1 200 O"}, head + "Slow: x", head + "Content-Length: 100000\r\n\r\nx",
+        head + "\r\nx", head + "Transfer-Encoding: chunked\r\n\r\n0"));
+    HttpCall wanted{.url = web.url()};
+    wanted.deadline = std::chrono::milliseconds{400};
+    const auto answer = call(std::move(wanted));
+    CHECK(answer.status == 0);
+    CHECK(answer.problem == "it takes too long");
+}
+
+TEST_CASE("answers are read as their heads say, or not at all") {
+    struct Row {
+        std::string answer;
+        int status;
+        std::string body;
+    };
+    const std::string ok = "HTTP/1.1 200 OK\r\n";
+    const auto row = GENERATE_COPY(values<Row>({
+        {ok + "Content-Length: 4\r\n\r\nrose", 200, "rose"},
+        {ok + "Content-Length: 4\r\nContent-Length: 4\r\n\r\nrose", 200, "rose"},
+        {ok + "content-length:4\r\n\r\nrose and more", 200, "rose"},
+        {ok + "Transfer-Encoding: chunked\r\n\r\n2;a=b\r\nro\r\n02\r\nse\r\n0\r\nMore: x\r\n\r\n",
+         200, "rose"},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 201\r\n"
+         "Content-Length: 0\r\n\r\n",
+         201, ""},
+        {"HTTP/1.1 204 None\r\nContent-Length: 10\r\n\r\n", 204, ""},
+        {"HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n", 404, ""},
+        {ok + "Content-Length: 4\r\nContent-Length: 5\r\n\r\nroses", 0, ""},
+        {ok + "Content-Length: -4\r\n\r\nrose", 0, ""},
+        {ok + "Content-Length: 4x\r\n\r\nrose", 0, ""},
+        {ok + "Content-Length: 99999999999999999999\r\n\r\nrose", 0, ""},
+        {ok + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nrose\r\n0\r\n\r\n", 0,
+         ""},
+        {ok + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 0, ""},
+        {ok + "Transfer-Encoding: chunked\r\n\r\nfg\r\n", 0, ""},
+        {ok + "Transfer-Encoding: chunked\r\n\r\n4\r\nroses\r\n0\r\n\r\n", 0, ""},
+        {ok + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", 0, ""},
+        {ok + "No colon\r\n\r\n", 0, ""},
+        {ok + "Bad name: x\r\n\r\n", 0, ""},
+        {ok + "Long: " + std::string(20000, 'x') + "\r\n\r\n", 0, ""},
+        {"HTTP/2 200 OK\r\n\r\n", 0, ""},
+        {"HTTP/1.1 2000 OK\r\n\r\n", 0, ""},
+        {"HTTP/1.1 20x OK\r\n\r\n", 0, ""},
+        {"<html>", 0, ""},
+    }));
+    INFO(row.answer.substr(0, 200));
+    AnsweringServer web;
+    web.answer(row.answer);
+    HttpCall wanted{.url = web.url()};
+    wanted.deadline = std::chrono::seconds{2};
+    const auto answer = call(std::move(wanted));
+    CHECK(answer.status == row.status);
+    CHECK(answer.body == row.body);
+    CHECK((answer.problem == "") == (row.status != 0));
+}
+
 TEST_CASE("a certificate that nobody knows is refused") {
     TemporaryFolder folder;
     TlsStore store{{folder.certificate("localhost", {"localhost"}, {"localhost"})}};
@@ -76,6 +141,41 @@ TEST_CASE("a certificate that nobody knows is refused") {
     CHECK(answer.status == 0);
     CHECK(answer.problem != "");
     CHECK(web.taken().empty());
+}
+
+TEST_CASE("a certificate of an authority that is trusted is good for its names alone") {
+    TemporaryFolder folder;
+    const auto files = folder.certificate("localhost", {"localhost"}, {"localhost"});
+    TlsStore store{{files}};
+    AnsweringServer web{{.address = {}, .directTls = &store.context({}), .limit = nullptr}};
+    const auto port = std::to_string(web.port());
+    HttpCall wanted{.method = "POST", .url = "https://localhost:" + port + "/a", .body = "{}"};
+    wanted.trustFile = files.certificateFile;
+    SECTION("a call and its answer") {
+        const std::string large(60000, 'x');
+        web.answerStatus(200, large);
+        const auto answer = call(wanted);
+        CHECK(answer.problem == "");
+        CHECK(answer.status == 200);
+        CHECK(answer.body == large);
+        const auto requests = web.taken();
+        REQUIRE(requests.size() == 1);
+        CHECK(requests.front().starts_with("POST /a HTTP/1.1\r\nHost: localhost:" + port));
+    }
+    SECTION("an answer that drips") {
+        web.drip("HTTP/1.1 200 OK\r\nSlow: x");
+        wanted.deadline = std::chrono::milliseconds{400};
+        CHECK(call(wanted).problem == "it takes too long");
+    }
+    SECTION("another name") {
+        wanted.url = "https://127.0.0.1:" + port + "/a";
+        CHECK(has(call(wanted).problem, "the certificate is not good"));
+        CHECK(web.taken().empty());
+    }
+    SECTION("no authorities") {
+        wanted.trustFile = "/nowhere";
+        CHECK(has(call(wanted).problem, "can't be read"));
+    }
 }
 
 TEST_CASE("calls go to the web by TLS alone") {

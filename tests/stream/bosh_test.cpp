@@ -20,11 +20,11 @@ public:
     }
 
     // Asks for a session, and keeps its id.
-    std::string create(std::string_view more = "wait='30' hold='1'",
+    std::string create(std::string_view more = "ver='1.11' wait='30' hold='1'",
                        std::string_view to = "capulet.example") {
         std::string body =
             "<body xmlns='http://jabber.org/protocol/httpbind' xmlns:xmpp='urn:xmpp:xbosh' "
-            "xmpp:version='1.0' ver='1.11' rid='" +
+            "xmpp:version='1.0' rid='" +
             std::to_string(rid) + "' ";
         if (!to.empty()) body += "to='" + std::string{to} + "' ";
         const auto answer = raw(0, body + std::string{more} + "/>");
@@ -57,8 +57,8 @@ public:
         return received.empty() ? std::string{} : bodyOf(received);
     }
 
-    void logIn(std::string_view local) {
-        create();
+    void logIn(std::string_view local, std::string_view session = "ver='1.11' wait='30' hold='1'") {
+        create(session);
         ask("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>" +
             encodeBase64(std::string{'\0'} + std::string{local} + '\0' + "secret") + "</auth>");
         CHECK(has(got(0), "<success "));
@@ -94,7 +94,8 @@ std::string message(std::string_view text) {
 TEST_CASE("a session of BOSH begins with its rules and the features of the stream") {
     TestServer server;
     BoshClient juliet{server};
-    const auto answer = juliet.create("wait='3600' hold='1' xml:lang='en' content='text/html'");
+    const auto answer =
+        juliet.create("ver='1.11' wait='3600' hold='1' xml:lang='en' content='text/html'");
     CHECK(attribute(answer, "wait") == "60");
     CHECK(attribute(answer, "hold") == "1");
     CHECK(attribute(answer, "requests") == "2");
@@ -254,12 +255,171 @@ TEST_CASE("a client that asks too often has broken the rules") {
     CHECK(patient.got(0) == emptyBody);
     // Who polls is answered at once, and has to wait between two polls.
     BoshClient polling{server};
-    CHECK(attribute(polling.create("wait='0' hold='0'"), "requests") == "1");
+    CHECK(attribute(polling.create("ver='1.11' wait='0' hold='0'"), "requests") == "1");
     CHECK(polling.ask("") == emptyBody);
     server.advance(3s);
     CHECK(polling.ask("") == emptyBody);
     server.advance(1s);
     CHECK(polling.ask("") == ended("policy-violation"));
+}
+
+TEST_CASE("more requests at once than a client may make end its session") {
+    TestServer server;
+    server.addAccount("juliet@capulet.example");
+    BoshClient juliet{server, true, 4};
+    juliet.logIn("juliet");
+    CHECK(juliet.ask("") == "");
+    server.advance(5s);
+    // Two more at the same moment, in whatever order: three are without an answer.
+    const auto rid = juliet.rid;
+    CHECK(juliet.request(rid + 2, message("2"), {}, 2) == "");
+    CHECK(juliet.request(rid + 1, message("1"), {}, 1) == ended("other-request"));
+    CHECK(juliet.got(2) == ended("policy-violation"));
+    CHECK(juliet.got(0) == ended("other-request"));
+    // One more it may make to go away.
+    for (const std::string way : {"pause='60'", "type='terminate'"}) {
+        BoshClient leaving{server, true, 4};
+        leaving.logIn("juliet");
+        CHECK(leaving.ask("") == "");
+        server.advance(5s);
+        const auto last = leaving.rid;
+        CHECK(leaving.request(last + 2, "", way, 2) == "");
+        CHECK(leaving.request(last + 1, message("1"), {}, 1) == emptyBody);
+        CHECK(leaving.got(2) == emptyBody);
+    }
+}
+
+TEST_CASE("a pause takes what it brings, and tells nothing") {
+    TestServer server{"[http]\nidle_timeout = '1 h'"};
+    server.addAccount("juliet@capulet.example");
+    BoshClient juliet{server, true, 4};
+    juliet.logIn("juliet");
+    auto& romeo = server.login("romeo@montague.example/garden");
+    juliet.ask("<presence xmlns='jabber:client'/>");
+    CHECK(juliet.ask("") == "");
+    CHECK(juliet.ask("<message xmlns='jabber:client' to='juliet@capulet.example/balcony' "
+                     "type='chat'><body>to myself</body></message>" +
+                         message("wait for me"),
+                     "pause='100'", 1) == emptyBody);
+    CHECK(juliet.got(0) == emptyBody);
+    CHECK(has(romeo.next(), "<body>wait for me</body>"));
+    // The request that had waited can be repeated, the pause can't.
+    CHECK(juliet.request(juliet.rid - 1, "", {}, 2) == emptyBody);
+    server.advance(90s);
+    CHECK(has(juliet.ask("", {}, 3), "<body>to myself</body>"));
+    // A longer one than there may be is none.
+    CHECK(juliet.ask("", "pause='121'", 0) == "");
+}
+
+TEST_CASE("both sides say what they have got, when the client begins with it") {
+    TestServer server;
+    server.addAccount("juliet@capulet.example");
+    BoshClient juliet{server, true, 6};
+    const auto first = juliet.rid;
+    CHECK(attribute(juliet.create("ver='1.11' wait='30' hold='1' ack='1'"), "ack") ==
+          std::to_string(first));
+    BoshClient without{server};
+    const auto created = without.create("ver='1.11' wait='30' hold='1'");
+    CHECK(!has(created, " ack='"));
+
+    BoshClient romeo{server, true, 6};
+    romeo.logIn("juliet", "ver='1.11' wait='30' hold='1' ack='1'");
+    romeo.ask("<presence xmlns='jabber:client'/>");
+    // The answer to a request says nothing of that request itself, and of later ones what has come.
+    CHECK(!has(romeo.got(0), " ack='"));
+    CHECK(romeo.ask("") == "");
+    server.advance(5s);
+    CHECK(romeo.ask("", {}, 1) == "");
+    CHECK(romeo.got(0) == "<body xmlns='http://jabber.org/protocol/httpbind' ack='" +
+                              std::to_string(romeo.rid) + "'/>");
+    // What is acknowledged is kept no longer.
+    server.advance(31s);
+    CHECK(romeo.got(1) == emptyBody);
+    const auto known = romeo.rid;
+    CHECK(romeo.ask("", {}, 2) == "");
+    CHECK(romeo.request(known, "", {}, 3) == ended("item-not-found"));
+    CHECK(romeo.got(2) == ended("other-request"));
+}
+
+TEST_CASE("an answer that has got lost is reported, once, and can be had however late") {
+    TestServer server{"[http]\nidle_timeout = '1 h'"};
+    server.addAccount("juliet@capulet.example");
+    BoshClient juliet{server, true, 12};
+    juliet.logIn("juliet", "ver='1.11' wait='30' hold='1' ack='1'");
+    juliet.ask("<presence xmlns='jabber:client'/>");
+    auto& romeo = server.login("romeo@montague.example/garden");
+    const auto before = juliet.rid;
+    CHECK(juliet.ask("") == "");
+    const auto lost = juliet.rid;
+    juliet.connection(0).cut();
+    romeo.send(
+        "<message to='juliet@capulet.example' type='chat' id='m'><body>lost</body></message>");
+    const std::string ack = "ack='" + std::to_string(before) + "'";
+    // It may still be on its way,
+    server.advance(1s);
+    CHECK(juliet.ask("", ack, 1) == "");
+    // and after a while it isn't.
+    server.advance(4s);
+    CHECK(juliet.ask(message("x"), ack, 2) == "");
+    CHECK(juliet.got(1) == "<body xmlns='http://jabber.org/protocol/httpbind' ack='" +
+                               std::to_string(juliet.rid) + "' report='" + std::to_string(lost) +
+                               "' time='5000'/>");
+    // Once is enough; and other answers go on.
+    server.advance(4s);
+    CHECK(juliet.ask("", ack, 3) == "");
+    for (unsigned i = 0; i < 5; ++i) {
+        server.advance(4s);
+        CHECK(juliet.ask("", ack, i % 2 ? 3 : 4) == "");
+    }
+    CHECK(has(juliet.request(lost, "", {}, 5), "<body>lost</body>"));
+    // What nobody acknowledges is not kept for ever.
+    for (unsigned i = 0; i < 16; ++i) {
+        server.advance(4s);
+        juliet.ask("", ack, i % 2 ? 4 : 3);
+    }
+    CHECK(juliet.request(lost, "", {}, 6) == ended("item-not-found"));
+}
+
+TEST_CASE("an acknowledgement of what was never said changes nothing") {
+    TestServer server;
+    server.addAccount("juliet@capulet.example");
+    for (const std::string ack : {"ack='0'", "ack='x'", "ack='-1'", "ack='9007199254740991'",
+                                  "ack='99999999999999999999'"}) {
+        INFO(ack);
+        BoshClient juliet{server, true, 3};
+        juliet.logIn("juliet", "ver='1.11' wait='30' hold='1' ack='1'");
+        CHECK(has(juliet.ask("<presence xmlns='jabber:client'/>", ack), "<presence"));
+        CHECK(juliet.ask("", ack, 1) == "");
+        CHECK(!has(juliet.got(1), "report="));
+        CHECK(juliet.ask("", "type='terminate'", 2) == emptyBody);
+    }
+}
+
+TEST_CASE("the version of a session is the lower one, and old clients get what they know") {
+    TestServer server;
+    server.addAccount("juliet@capulet.example");
+    struct Row {
+        std::string asked;
+        std::string got;
+    };
+    for (const Row& row : {Row{"1.6", "1.6"}, Row{"1.11", "1.11"}, Row{"1.12", "1.11"},
+                           Row{"2.0", "1.11"}, Row{"0.9", "0.9"}, Row{"1", "1.11"},
+                           Row{"1.x", "1.11"}, Row{"1.6.1", "1.11"}, Row{"", "1.11"}}) {
+        INFO(row.asked);
+        BoshClient client{server};
+        CHECK(attribute(client.create("wait='1' hold='1' ver='" + row.asked + "'"), "ver") ==
+              row.got);
+        client.ask("", "type='terminate'");
+    }
+    BoshClient old{server};
+    old.logIn("juliet", "wait='30' hold='1'");
+    old.request(old.rid + 1000, "", {}, 1);
+    CHECK(statusOf(old.connection(1).received) == "404");
+    BoshClient hasty{server};
+    hasty.logIn("juliet", "wait='30' hold='1'");
+    CHECK(hasty.ask("") == "");
+    hasty.ask("", {}, 1);
+    CHECK(statusOf(hasty.connection(1).received) == "403");
 }
 
 TEST_CASE("a session ends when its client has gone, and waits longer when that was announced") {

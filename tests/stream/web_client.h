@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/base64.h"
+#include "net/message_deflate.h"
 #include "net/web_socket_frames.h"
 #include "tests/stream/conversation.h"
 
@@ -150,6 +151,7 @@ public:
     }
 
     std::string handshake;
+    int compressedFrames = 0;
 
 private:
     void readFrames() {
@@ -157,7 +159,8 @@ private:
             const auto byte = [this](std::size_t at) {
                 return static_cast<unsigned char>(received[at]);
             };
-            REQUIRE((byte(0) & 0xF0) == 0x80);
+            const bool isCompressed = byte(0) & 0x40;
+            REQUIRE((byte(0) & 0xF0) == (isCompressed ? 0xC0 : 0x80));
             REQUIRE((byte(1) & 0x80) == 0);
             std::size_t length = byte(1);
             std::size_t head = 2;
@@ -170,7 +173,12 @@ private:
                 head = 10;
             }
             if (received.size() < head + length) return;
-            const std::string payload = received.substr(head, length);
+            std::string payload = received.substr(head, length);
+            if (isCompressed) {
+                const std::string packed = payload;
+                REQUIRE(inflateMessage(packed, 1 << 20, payload) == Inflated::Whole);
+                ++compressedFrames;
+            }
             const unsigned opcode = byte(0) & 0xF;
             received.erase(0, head + length);
             if (opcode == 1) {

@@ -363,3 +363,103 @@ TEST_CASE(
     again.say(resume(id, 0));
     CHECK(has(again.next(), "<resumed "));
 }
+
+namespace {
+
+constexpr std::string_view offersDeflate =
+    "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+
+std::string packed(std::string_view text, unsigned first = 0xC1) {
+    std::string compressed;
+    REQUIRE(deflateMessage(text, 15, compressed));
+    return clientFrame(compressed, first);
+}
+
+}  // namespace
+
+TEST_CASE("messages are compressed when the operator wants it and the client offers it") {
+    TestServer server{"[http]\nwebsocket_compression = true"};
+    server.addAccount("juliet@capulet.example");
+    SocketClient without{server};
+    CHECK(!has(without.handshake, "Sec-WebSocket-Extensions"));
+    SocketClient unknown{server, {}, true, "Sec-WebSocket-Extensions: permessage-lzma\r\n"};
+    CHECK(unknown.handshake.starts_with("HTTP/1.1 101 "));
+    CHECK(!has(unknown.handshake, "Sec-WebSocket-Extensions"));
+    SocketClient juliet{
+        server,
+        {},
+        true,
+        "Sec-WebSocket-Extensions: permessage-lzma\r\n" + std::string{offersDeflate}};
+    CHECK(has(juliet.handshake,
+              "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "
+              "client_no_context_takeover\r\n"));
+    juliet.logIn("juliet", "balcony").forget();
+    CHECK(juliet.compressedFrames > 0);
+    juliet.say("<presence xmlns='jabber:client'/>").forget();
+    auto& romeo = server.login("romeo@montague.example/garden");
+    const std::string text(3000, 'r');
+    romeo.send("<message to='juliet@capulet.example/balcony' type='chat' id='m1'><body>" + text +
+               "</body></message>");
+    const int before = juliet.compressedFrames;
+    CHECK(has(juliet.next(), "<body>" + text + "</body>"));
+    CHECK(juliet.compressedFrames == before + 1);
+    // Hers are compressed or not, as she likes, whole or in fragments, with a ping between them.
+    const auto message = [](std::string_view body) {
+        return "<message xmlns='jabber:client' to='romeo@montague.example/garden' "
+               "type='chat'><body>" +
+               std::string{body} + "</body></message>";
+    };
+    juliet.send(packed(message("one " + text)));
+    juliet.say(message("two"));
+    std::string compressed;
+    REQUIRE(deflateMessage(message("three " + text), 15, compressed));
+    juliet.send(clientFrame(compressed.substr(0, 20), 0x41) + clientFrame("still?", 0x89) +
+                clientFrame(compressed.substr(20, 1), 0x00) +
+                clientFrame(compressed.substr(21), 0x80));
+    CHECK(has(romeo.next(), "one rrr"));
+    CHECK(has(romeo.next(), "two"));
+    CHECK(has(romeo.next(), "three rrr"));
+    CHECK(juliet.next() == "pong still?");
+    CHECK(juliet.next() == "");
+}
+
+TEST_CASE("what breaks the rules of compression ends a WebSocket") {
+    const std::string bomb = packed(std::string(2'000'000, ' '));
+    struct Row {
+        std::string frames;
+        std::string end;
+    };
+    const std::vector<Row> rows{
+        // More than a message may be before the login, out of fewer bytes.
+        {bomb, "close 1009"},
+        {clientFrame("no deflated text at all, I am afraid", 0xC1), "close 1007"},
+        // Not UTF-8.
+        {packed("<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='" +
+                std::string(100, '\xFF')),
+         "close 1007"},
+        // The bit belongs to the first frame of a message, and to no ping.
+        {clientFrame("a", 0x01) + clientFrame("b", 0xC0), "close 1002"},
+        {clientFrame("ping", 0xC9), "close 1002"},
+        {clientFrame("a", 0xA1), "close 1002"},
+        {clientFrame("a", 0x91), "close 1002"},
+        {packed(std::string(200, 'b'), 0xC2), "close 1003"},
+    };
+    TestServer server{"[http]\nwebsocket_compression = true"};
+    for (const Row& row : rows) {
+        SocketClient client{server, {}, true, offersDeflate};
+        client.send(row.frames);
+        const auto all = client.all();
+        REQUIRE(!all.empty());
+        CHECK(all.back() == row.end);
+    }
+    // Who hasn't agreed on it, or can't, because it is off.
+    SocketClient plain{server};
+    plain.send(packed(std::string(200, 'x')));
+    CHECK(plain.next() == "close 1002");
+    TestServer off;
+    SocketClient refused{off, {}, true, offersDeflate};
+    CHECK(refused.handshake.starts_with("HTTP/1.1 101 "));
+    CHECK(!has(refused.handshake, "Sec-WebSocket-Extensions"));
+    refused.send(packed(std::string(200, 'x')));
+    CHECK(refused.next() == "close 1002");
+}

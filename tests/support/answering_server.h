@@ -3,6 +3,7 @@
 
 #include "tests/net/net_support.h"
 
+#include <algorithm>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -28,6 +29,12 @@ public:
         answer("HTTP/1.1 " + std::to_string(status) + " Said\r\nContent-Length: " +
                std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body);
     }
+    // The answer's bytes, one every few milliseconds, and its last one without an end.
+    void drip(std::string bytes) {
+        const std::lock_guard lock{mutex_};
+        answer_ = std::move(bytes);
+        drips_ = true;
+    }
     std::string url(const std::string& path = "/hook") const {
         return "http://127.0.0.1:" + std::to_string(server_.port()) + path;
     }
@@ -51,12 +58,23 @@ private:
         if (user.data.size() < head + 4 + length) return;
         const std::lock_guard lock{mutex_};
         requests_.push_back(std::exchange(user.data, {}));
-        if (!answer_.empty()) user.transport->send(answer_);
+        if (drips_)
+            dripOn(user, 0);
+        else if (!answer_.empty())
+            user.transport->send(answer_);
+    }
+    void dripOn(RecordingUser& user, std::size_t at) {
+        if (user.closes > 0) return;
+        user.transport->send(std::string_view{answer_}.substr(std::min(at, answer_.size() - 1), 1));
+        dripping_ = Executor::current()->after(std::chrono::milliseconds{5},
+                                               [this, &user, at] { dripOn(user, at + 1); });
     }
 
     std::mutex mutex_;
     std::string answer_ = "HTTP/1.1 204 None\r\nContent-Length: 0\r\n\r\n";
     std::vector<std::string> requests_;
+    bool drips_ = false;
+    Timer dripping_;
     Server server_;
 };
 

@@ -6,12 +6,13 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../interop"))
+import proxies  # noqa: E402
 import support  # noqa: E402
 import web_test  # noqa: E402
 
 if not support.PORT:
     sys.exit("run me through tests/interop/server.py")
-with web_test.nginx_in_front():
+with proxies.in_front("nginx"):
     done = subprocess.run([sys.argv[1], os.path.join(HERE, "page_test.mjs"), sys.argv[2]],
                           env={**os.environ, "EPODE_TEST_HTTPS_PORT": str(web_test.FRONT_PORT),
                                "EPODE_TEST_FILES_PORT": str(web_test.HTTPS_PORT)}, timeout=160)

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { DESK, DOMAIN, FILES, LOCAL, PHONE, Person, SECURE, runCase, until } from './support.mjs';
+import { DESK, DOMAIN, FILES, LOCAL, PHONE, Person, SECURE, accounts, runCase, until } from './support.mjs';
 
 // What lies in the server's database, as bytes.
 function kept() {
@@ -67,9 +67,7 @@ async function wrongPassword() {
 
 // Who has the link makes an account, and has a contact from the start. It works once.
 async function invitation() {
-    const [program, ...rest] = process.env.EPODE_TEST_CONTROL.split(' ');
-    const made = execFileSync(program, [...rest, 'invite', 'create', '--contact', `romeo@${DOMAIN}`], { encoding: 'utf8' });
-    const token = /preauth=([A-Za-z0-9_-]+)/.exec(made)[1];
+    const token = makeInvitation('--contact', `romeo@${DOMAIN}`);
     const nurse = await Person.at('nurse', SECURE, DESK, '/invite/' + token);
     await nurse.page.locator('.epode-invitation img').waitFor();
     const uri = await nurse.page.locator('.epode-invitation a').getAttribute('href');
@@ -83,6 +81,65 @@ async function invitation() {
     const late = await Person.at('late', SECURE, DESK, '/invite/' + token);
     await late.page.locator('.alert-danger', { hasText: 'invitation' }).waitFor();
     assert.equal(await late.page.locator('#converse-register input[name=username]').count(), 0);
+}
+
+function makeInvitation(...words) {
+    const [program, ...rest] = process.env.EPODE_TEST_CONTROL.split(' ');
+    const made = execFileSync(program, [...rest, 'invite', 'create', ...words], { encoding: 'utf8' });
+    return /preauth=([A-Za-z0-9_-]+)/.exec(made)[1];
+}
+
+// Who is logged in already gets the contact, not another account; nobody has to consent to it any more.
+async function invitedTwice() {
+    const romeo = await Person.at('romeo');
+    await romeo.logIn();
+    const juliet = await Person.at('juliet');
+    await juliet.logIn();
+    await juliet.keepsLogin();
+    const token = makeInvitation('--contact', `romeo@${DOMAIN}`, '--uses', '2');
+    await juliet.goTo('/invite/' + token);
+    const offer = juliet.page.locator('.epode-offer');
+    await offer.locator('text=' + `romeo@${DOMAIN} invites you`).waitFor();
+    await juliet.shoot('invited');
+    assert.equal(await offer.locator('.epode-offer-accept').innerText(), `Continue as juliet@${DOMAIN}`);
+    await offer.locator('.epode-offer-accept').click();
+    await juliet.seesOnline('romeo');
+    await romeo.seesOnline('juliet');
+    assert.equal(new URL(juliet.page.url()).pathname, '/');
+    // Romeo was not asked, and what they say arrives.
+    await romeo.openChat('juliet');
+    await juliet.page.locator('textarea.chat-textarea').waitFor();
+    await juliet.say('I have no joy of this contract to-night');
+    await romeo.reads('no joy of this contract');
+    // Once more it is no news, and an unknown one is said to be that.
+    for (const [where, what] of [[token, 'a contact of yours already'], ['A'.repeat(24), 'unknown, used or expired']]) {
+        await juliet.goTo('/invite/' + where);
+        await juliet.page.locator('.epode-offer', { hasText: what }).waitFor();
+        assert.equal(await juliet.page.locator('.epode-offer-accept').count(), 0);
+        await juliet.page.locator('.epode-offer-leave').click();
+        await juliet.page.locator('.epode-offer').waitFor({ state: 'detached' });
+    }
+}
+
+// The same for who has to log in first; and to a room.
+async function invitedToRoom() {
+    const romeo = await Person.at('romeo');
+    await romeo.logIn();
+    await romeo.enterRoom('orchard');
+    const token = makeInvitation('--room', `orchard@conference.${DOMAIN}`, '--contact', `romeo@${DOMAIN}`, '--no-account');
+    const juliet = await Person.at('juliet', SECURE, PHONE, '/invite/' + token);
+    await juliet.page.locator('#converse-login-jid').waitFor();
+    assert.equal(await juliet.page.locator('#converse-register').count(), 0);
+    await juliet.page.fill('#converse-login-jid', 'juliet');
+    await juliet.page.fill('#converse-login-password', accounts.juliet);
+    await juliet.page.click('#converse-login button[type=submit]');
+    await juliet.page.locator('.epode-offer', { hasText: `orchard@conference.${DOMAIN}` }).waitFor();
+    await juliet.shoot('invited-to-room');
+    await juliet.page.locator('.epode-offer-accept').click();
+    await juliet.page.locator('converse-muc textarea.chat-textarea').waitFor();
+    await juliet.say('The orchard walls are high and hard to climb');
+    await romeo.reads('The orchard walls are high');
+    await romeo.contact('juliet').locator('.open-chat').waitFor();
 }
 
 // By http under a name the browser gives no cryptography: the page says so instead of waiting.
@@ -166,6 +223,32 @@ async function chat() {
     await romeo.reads('Deny thy father');
     await until('typing ends', async () =>
         !(await romeo.page.locator('.chat-content__notifications').innerText()).includes('typing'));
+}
+
+// With a server that compresses (compressed_test.py): the browser has agreed on it, and they chat.
+async function compressed() {
+    const romeo = await Person.at('romeo');
+    const session = await romeo.context.newCDPSession(romeo.page);
+    await session.send('Network.enable');
+    const agreed = [];
+    session.on('Network.webSocketHandshakeResponseReceived', ({ response }) => {
+        for (const [name, value] of Object.entries(response.headers))
+            if (name.toLowerCase() === 'sec-websocket-extensions') agreed.push(value);
+    });
+    await romeo.logIn();
+    await until('the handshake is seen', () => agreed.length > 0);
+    assert.match(agreed[0], /^permessage-deflate; server_no_context_takeover; client_no_context_takeover/);
+    const juliet = await Person.at('juliet');
+    await juliet.logIn();
+    await romeo.becomeContactOf(juliet);
+    await romeo.openChat('juliet');
+    await juliet.openChat('romeo');
+    const long = 'But, soft! what light through yonder window breaks? '.repeat(60).trim();
+    await romeo.say(long);
+    await juliet.reads('yonder window breaks');
+    assert.deepEqual(await juliet.texts(), [long]);
+    await juliet.say('Ay me!');
+    await romeo.reads('Ay me!');
 }
 
 async function history() {
@@ -311,6 +394,6 @@ async function encryption() {
 }
 
 await runCase({
-    registration, invitation, taken_name: takenName, wrong_password: wrongPassword, insecure, loopback, first_visit: firstVisit,
-    contacts, chat, history, reactions, retraction, picture, rooms, moderation, phone, encryption,
+    registration, invitation, invited_twice: invitedTwice, invited_to_room: invitedToRoom, taken_name: takenName, wrong_password: wrongPassword, insecure, loopback, first_visit: firstVisit,
+    contacts, chat, compressed, history, reactions, retraction, picture, rooms, moderation, phone, encryption,
 });

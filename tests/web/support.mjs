@@ -106,6 +106,11 @@ export class Person {
         this.page.on('response', (response) => {
             if (response.status() >= 400) this.problems.push(`${response.status()} ${response.url()}`);
         });
+        await this.goTo(where);
+    }
+
+    // In the same window.
+    async goTo(where) {
         await this.page.goto(this.base + where);
         await this.page.locator('#epode-splash').waitFor({ state: 'detached' });
     }
@@ -125,6 +130,10 @@ export class Person {
 
     // The client writes down what a reload needs a moment after the login.
     async reload() {
+        await this.keepsLogin();
+        await this.page.reload();
+    }
+    async keepsLogin() {
         await until('keys are stored', () => this.page.evaluate(async () => {
             const databases = await indexedDB.databases();
             for (const { name } of databases) {
@@ -148,7 +157,6 @@ export class Person {
             }
             return false;
         }));
-        await this.page.reload();
     }
 
     // Picks an entry of a menu that a button opens.

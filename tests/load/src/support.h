@@ -57,6 +57,7 @@ inline void mem(Json& j, const char* prefix, const ProcSample& p) {
     j.num((s + "_rss_kb").c_str(), p.rssKb);
     j.num((s + "_pss_kb").c_str(), p.pssKb);
     j.num((s + "_anon_kb").c_str(), p.anonKb);
+    j.num((s + "_threads").c_str(), p.threads);
 }
 
 // Numbered message bodies: "@" flow(8) seq(8) time(16) pad

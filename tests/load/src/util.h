@@ -102,6 +102,7 @@ struct ProcSample {
     double user = 0, sys = 0;  // seconds, whole tree, reaped children included
     uint64_t rssKb = 0, pssKb = 0, anonKb = 0;
     int procs = 0;
+    uint64_t threads = 0;
     double total() const { return user + sys; }
 };
 
@@ -112,6 +113,7 @@ inline ProcSample sampleTree(const std::vector<int>& roots, bool mem) {
     struct P {
         int ppid;
         double u, s;
+        long threads;
     };
     std::map<int, P> all;
     if (DIR* d = opendir("/proc")) {
@@ -129,12 +131,13 @@ inline ProcSample sampleTree(const std::vector<int>& roots, bool mem) {
             char st;
             int ppid;
             unsigned long ut = 0, stt = 0;
-            long cut = 0, cst = 0;
-            if (sscanf(rp + 2, "%c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld", &st,
-                       &ppid, &ut, &stt, &cut, &cst) < 6)
+            long cut = 0, cst = 0, threads = 0;
+            if (sscanf(rp + 2,
+                       "%c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld %*d %*d %ld", &st,
+                       &ppid, &ut, &stt, &cut, &cst, &threads) < 7)
                 continue;
             all[atoi(e->d_name)] =
-                P{ppid, (double(ut) + double(cut)) / hz, (double(stt) + double(cst)) / hz};
+                P{ppid, (double(ut) + double(cut)) / hz, (double(stt) + double(cst)) / hz, threads};
         }
         closedir(d);
     }
@@ -155,6 +158,7 @@ inline ProcSample sampleTree(const std::vector<int>& roots, bool mem) {
         r.user += all[pid].u;
         r.sys += all[pid].s;
         r.procs++;
+        r.threads += uint64_t(all[pid].threads);
         if (!mem) continue;
         char path[64], line[256];
         snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);

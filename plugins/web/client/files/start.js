@@ -3,7 +3,7 @@ import converse from './converse/converse.min.js';
 import { brand } from './addons/brand.js';
 import { catchUp } from './addons/catchup.js';
 import { contacts } from './addons/contacts.js';
-import { acceptInvitation, invitationIn } from './addons/invitation.js';
+import { acceptInvitation, askAbout, invitationIn } from './addons/invitation.js';
 import { names } from './addons/names.js';
 import { receipts } from './addons/receipts.js';
 import { registration } from './addons/registration.js';
@@ -13,6 +13,7 @@ import { isUsable } from './addons/secure.js';
 const page = document.body.dataset;
 const files = new URL('.', import.meta.url).pathname;
 const invitation = invitationIn(location);
+const invited = invitation ? await askAbout(invitation) : null;
 
 converse.plugins.add('epode', {
     dependencies: ['converse-chat', 'converse-chatview', 'converse-register', 'converse-roster'],
@@ -20,20 +21,24 @@ converse.plugins.add('epode', {
         const { _converse } = this;
         for (const addon of [catchUp, contacts, names, receipts, status, registration])
             addon(_converse, converse.env, page);
-        if (invitation) acceptInvitation(_converse, converse.env, page, invitation);
+        if (invitation) acceptInvitation(_converse, converse.env, page, invitation, invited);
     },
 });
 
 brand(page, files);
 
 if (isUsable(page)) {
-    if (invitation) history.replaceState(null, '', location.pathname + '#converse/register');
+    // The form for an account, but to a contact or a room alone, and for who is logged in already: the form
+    // would ask the server over the very connection that is being restored.
+    const isKept = localStorage.getItem('conversejs-session-jid') !== null;
+    const form = isKept || (invited?.open && !invited.account) ? 'login' : 'register';
+    if (invitation) history.replaceState(null, '', location.pathname + '#converse/' + form);
     const scheme = location.protocol === 'https:' ? 'wss://' : 'ws://';
     const origins = (page.files ?? '').split(' ').filter(Boolean);
     const own = [location.hostname, ...origins.map((origin) => new URL(origin).hostname)];
     const blacklist = page.omemo === undefined ? ['converse-omemo', 'converse-omemo-views'] : [];
     await converse.initialize({
-        allow_registration: page.registration !== undefined || invitation !== null,
+        allow_registration: page.registration !== undefined || (invitation !== null && invited?.account !== false),
         allowed_audio_domains: page.foreignMedia === undefined ? own : null,
         allowed_image_domains: page.foreignMedia === undefined ? own : null,
         allowed_video_domains: page.foreignMedia === undefined ? own : null,

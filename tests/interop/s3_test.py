@@ -1,0 +1,170 @@
+#!/usr/bin/python3
+"""Uploads in a bucket of OpenStack Swift, from Debian: s3_test.py CASE, which starts both servers."""
+import asyncio
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+
+import proxies
+import support
+import swift_s3 as swift
+
+os.environ["SSL_CERT_FILE"] = support.CA
+
+from slixmpp_client import Client  # noqa: E402
+
+BUCKET = "epode-files"
+URL = os.environ.get("EPODE_TEST_S3", "")
+MIB = 1 << 20
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+def http(url, method="GET", body=None, **fields):
+    if body:
+        fields["Content-Type"] = "application/octet-stream"
+    request = urllib.request.Request(url, body, {name.replace("_", "-"): value for name, value in fields.items()},
+                                     method=method)
+    context = ssl.create_default_context(cafile=support.CA)
+    opener = urllib.request.build_opener(NoRedirect, urllib.request.HTTPSHandler(context=context))
+    try:
+        with opener.open(request, timeout=120) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as answer:
+        return answer.code, answer.headers, answer.read()
+
+
+async def slot(romeo, name, size):
+    answer = await romeo["xep_0363"].request_slot("upload." + support.DOMAIN, name, size)
+    return [answer["http_upload_slot"][part]["url"] for part in ("put", "get")]
+
+
+async def through():
+    bucket = swift.client(URL)
+
+    def objects():
+        return {one["Key"]: one["Size"] for one in bucket.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
+    romeo = await Client("romeo", plugins=("xep_0030", "xep_0363")).online()
+    # In one piece; in parts, the last one small; a multiple of a part; nothing to speak of.
+    for size in (1_000_000, 12 * MIB + 12345, 10 * MIB, 1):
+        content = os.urandom(size)
+        put, get = await slot(romeo, "rose.bin", size)
+        before = set(objects())
+        status, _, body = http(put, "PUT", content)
+        assert status == 201, (status, body)
+        new = {key: size for key, size in objects().items() if key not in before}
+        assert list(new.values()) == [size], new
+        status, headers, got = http(get)
+        assert status == 200 and got == content, (status, len(got))
+        assert headers["Content-Length"] == str(size) and headers["Content-Type"] == "application/octet-stream"
+        assert "sandbox" in headers["Content-Security-Policy"]
+        if size > 1000:
+            status, headers, got = http(get, Range="bytes=500-999")
+            assert status == 206 and got == content[500:1000], status
+            assert headers["Content-Range"] == f"bytes 500-999/{size}", headers
+            status, _, got = http(get, Range="bytes=-7")
+            assert status == 206 and got == content[-7:], status
+        assert http(get, Range=f"bytes={size}-")[0] == 416
+        assert http(get, If_None_Match=headers["ETag"])[0] == 304
+        status, headers, got = http(get, "HEAD")
+        assert status == 200 and headers["Content-Length"] == str(size) and got == b""
+        assert http(put, "PUT", content)[0] == 409
+    # The folder of this machine has nothing.
+    local = os.path.join(support.SERVER_DATA, "uploads")
+    assert sum(len(files) for _, _, files in os.walk(local)) == 0
+    # A picture of ours, and its twin.
+    picture = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                           "../../plugins/web/client/files/icon-192.png")
+    with open(picture, "rb") as file:
+        content = file.read()
+    put, get = await slot(romeo, "icon.png", len(content))
+    status, _, body = http(put, "PUT", content, **{"Content-Type": "image/png"})
+    assert status == 201, (status, body)
+    if body:
+        assert b"?thumbnail" in body
+        assert http(get + "?thumbnail")[0] == 200
+        assert any(key.endswith(".small") for key in objects())
+    # What is deleted goes from the bucket, too, and the addresses with it.
+    proxies.control("upload", "delete", get, "--yes")
+    assert http(get)[0] == 404
+    support.poll("it is gone from the bucket", lambda: len(objects()) == 4)
+    # An upload in parts that breaks off leaves nothing.
+    put, get = await slot(romeo, "broken.bin", 12 * MIB)
+    import upload_test
+    connection = upload_test.begin(put, os.urandom(12 * MIB))
+    support.poll("a part is there", lambda: bucket.list_multipart_uploads(Bucket=BUCKET).get("Uploads"))
+    connection.close()
+    support.poll("it was given up", lambda: not bucket.list_multipart_uploads(Bucket=BUCKET).get("Uploads"))
+    assert len(objects()) == 4
+    await romeo.gone()
+
+
+async def redirect():
+    romeo = await Client("romeo", plugins=("xep_0030", "xep_0363")).online()
+    content = os.urandom(7 * MIB)
+    put, get = await slot(romeo, "a rose.bin", len(content))
+    assert http(put, "PUT", content)[0] == 201
+    status, headers, _ = http(get)
+    assert status == 302 and headers["Location"].startswith(f"{URL}/{BUCKET}/"), (status, headers)
+    assert headers["Cache-Control"] == "no-store"
+    status, told, got = http(headers["Location"])
+    assert status == 200 and got == content, (status, got[:500])
+    assert "a%20rose.bin" in told["Content-Disposition"], told
+    # It is good for that object alone, and no longer than was signed.
+    forged = headers["Location"].replace("X-Amz-Expires=600", "X-Amz-Expires=60000")
+    assert forged != headers["Location"] and http(forged)[0] == 403
+    assert http(get, "HEAD")[0] == 200
+    await romeo.gone()
+
+
+async def refused():
+    """A bucket that refuses, or is away, costs nobody more than an error, and the slot stays."""
+    romeo = await Client("romeo", plugins=("xep_0030", "xep_0363")).online()
+    content = os.urandom(100_000)
+    put, get = await slot(romeo, "rose.bin", len(content))
+    # Somebody has removed the bucket.
+    swift.client(URL).delete_bucket(Bucket=BUCKET)
+    assert http(put, "PUT", content)[0] == 500
+    assert http(get)[0] == 404
+    swift.client(URL).create_bucket(Bucket=BUCKET)
+    assert http(put, "PUT", content)[0] == 201
+    assert http(get)[2] == content
+    os.kill(int(os.environ["EPODE_TEST_SWIFT"]), signal.SIGTERM)
+    support.poll("the bucket is away", lambda: http(get)[0] == 502)
+    await romeo.gone()
+
+
+CASES = {"through": through, "redirect": redirect, "refused": refused}
+MORE = {"through": 'thumbnails = true\nremove_image_metadata = ["message"]', "redirect": 's3_downloads = "redirect"',
+        "refused": ""}
+
+
+def with_both(case):
+    """Swift first, for its address is a part of the server's configuration."""
+    with tempfile.TemporaryDirectory(prefix="epode-s3-") as folder, swift.running(folder, BUCKET) as (url, processes):
+        secret = os.path.join(folder, "secret")
+        with open(secret, "w") as out:
+            out.write(swift.KEY + "\n")
+        here = os.path.dirname(os.path.abspath(__file__))
+        return subprocess.run(
+            [sys.executable, os.path.join(here, "server.py"), "--", sys.executable, os.path.abspath(__file__), case],
+            env={**os.environ, "EPODE_TEST_S3": url, "EPODE_TEST_SWIFT": str(processes["proxy"].pid),
+                 "EPODE_TEST_UPLOAD": f"""s3_url = "{url}/{BUCKET}"
+s3_key_id = "{swift.USER}"
+s3_secret_file = "{secret}"
+s3_part_bytes = "5 MiB"
+{MORE[case]}"""}).returncode
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 2 and sys.argv[1] in CASES and not URL:
+        sys.exit(with_both(sys.argv[1]))
+    asyncio.run(asyncio.wait_for(support.run_case(CASES, sys.argv[1:])(), 5 * support.PATIENCE))
