@@ -26,9 +26,14 @@ int main(int argc, char** argv) {
             return migrateByCommand(*config.config, *plugins,
                                     request.isDryRun ? MigrationMode::DryRun : MigrationMode::Run);
         }
-        Signals signals;  // before any thread is started
-        Application application{request, config.config, std::move(plugins), signals};
-        application.run();
+        const std::string program = programPath();
+        bool isRestart = false;
+        {
+            Signals signals;  // before any thread is started
+            Application application{request, config.config, std::move(plugins), signals};
+            isRestart = application.run();
+        }
+        if (isRestart) startAnew(program, argv);
         return 0;
     } catch (const std::exception& failure) {
         std::fprintf(stderr, "epoded: %s\n", failure.what());

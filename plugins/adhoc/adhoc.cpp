@@ -6,9 +6,9 @@
 #include "core/commands.h"
 #include "core/log.h"
 #include "core/namespaces.h"
+#include "long_call.h"
 #include "operators.h"
 #include "plugin/plugin.h"
-#include "route/command_call.h"
 
 #include <array>
 
@@ -65,6 +65,9 @@ const Option<std::int64_t> rowsMax{
     .range = {1, 10000},
     .help = "How many rows of a table a client is sent.",
 };
+
+// After so long a client is told how far a command is, and asks again when it likes.
+constexpr Duration answerWithin = std::chrono::seconds{5};
 
 constexpr QName commandElement{ns::commands, "command"};
 
@@ -171,7 +174,11 @@ private:
     Task<Reply> begin(const Iq& iq, std::string node);
     Task<Reply> goOn(const Iq& iq, CommandSession session, Action action);
     Task<Reply> perform(const Iq& iq, CommandSession session, std::optional<DataForm> remembered);
-    Task<AdHocReply> runDeclared(const AdHocCall& call, CommandInfo command);
+    Task<AdHocReply> askForDeclared(const AdHocCall& call, CommandInfo command,
+                                    std::shared_ptr<LongCall>& running);
+    Task<Reply> await(const Iq& iq, CommandSession session);
+    Reply answer(const Iq& iq, CommandSession session, AdHocReply reply,
+                 std::optional<DataForm> remembered);
 
     bool isNode(const Iq& iq) const;
     Task<Reply> discover(const Iq& iq);
@@ -325,6 +332,11 @@ Task<Reply> AdHoc::goOn(const Iq& iq, CommandSession session, Action action) {
         sessions_.put(std::move(session), now);
         return Reply{std::move(error)};
     };
+    if (session.running) {
+        if (action != Action::Execute && action != Action::Next) co_return refuse(badAction());
+        auto reply = co_await await(iq, std::move(session));
+        co_return reply;
+    }
     if (action == Action::Prev) {
         if (session.answers.empty()) co_return refuse(badAction());
         std::optional<DataForm> remembered = std::move(session.answers.back());
@@ -356,17 +368,46 @@ void addNotes(Element& command, const AdHocReply& reply) {
 Task<Reply> AdHoc::perform(const Iq& iq, CommandSession session,
                            std::optional<DataForm> remembered) {
     const AdHocCall call{iq.from(), iq.host(), iq.shard(), session.answers};
-    Task<AdHocReply> running;
+    Task<AdHocReply> asking;
+    std::shared_ptr<LongCall> running;
     if (const AdHocCommand* command = offered(iq, session.node)) {
-        running = command->run(call);
+        asking = command->run(call);
     } else {
         auto info = declared(iq, session.node);
         if (!info) co_return unknownNode();
-        running = runDeclared(call, std::move(*info));
+        asking = askForDeclared(call, std::move(*info), running);
     }
-    auto reply = co_await running;
-    if (reply.error()) co_return *reply.error();
+    auto reply = co_await asking;
+    if (!running) co_return answer(iq, std::move(session), std::move(reply), std::move(remembered));
+    session.running = std::move(running);
+    auto outcome = co_await await(iq, std::move(session));
+    co_return outcome;
+}
 
+// What the command says, or how far it is. Whoever cancels it, or never asks again, ends it as far
+// as it lets itself be ended.
+Task<Reply> AdHoc::await(const Iq& iq, CommandSession session) {
+    const auto running = session.running;
+    const bool isDone = co_await running->isDoneWithin(answerWithin);
+    if (isDone) {
+        const auto result = running->takeResult();
+        if (result.isRefusal() && result.error().code == "usage")
+            co_return badPayload(result.error().message);
+        auto reply = replyFor(running->command(), result, rowsMax_);
+        co_return answer(iq, std::move(session), std::move(reply), std::nullopt);
+    }
+    Document command = commandElementFor(session, "executing");
+    command->add("actions").set("execute", "next").add("next");
+    const auto progress = running->progress();
+    command->addWithText("note", printable(progress ? toText(*progress) : "It is being done."))
+        .set("type", "info");
+    if (!sessions_.put(std::move(session), iq.shard().executor().now())) co_return tooMany();
+    co_return Reply{std::move(command)};
+}
+
+Reply AdHoc::answer(const Iq& iq, CommandSession session, AdHocReply reply,
+                    std::optional<DataForm> remembered) {
+    if (reply.error()) return *reply.error();
     Document command = commandElementFor(session, reply.isQuestion() ? "executing" : "completed");
     if (reply.isQuestion()) {
         session.question = remembered ? filledIn(*reply.form(), *remembered) : *reply.form();
@@ -382,12 +423,14 @@ Task<Reply> AdHoc::perform(const Iq& iq, CommandSession session,
         if (reply.extension()) reply.extension()(x);
     }
     if (reply.isQuestion() && !sessions_.put(std::move(session), iq.shard().executor().now()))
-        co_return tooMany();
-    co_return Reply{std::move(command)};
+        return tooMany();
+    return Reply{std::move(command)};
 }
 
-// A declared command has one question, its arguments, and a second one when it is dangerous.
-Task<AdHocReply> AdHoc::runDeclared(const AdHocCall& call, CommandInfo command) {
+// A declared command has one question, its arguments, and a second one when it is dangerous. With
+// these answered it begins: `running`.
+Task<AdHocReply> AdHoc::askForDeclared(const AdHocCall& call, CommandInfo command,
+                                       std::shared_ptr<LongCall>& running) {
     const bool hasArguments = !command.arguments.empty();
     const bool isDangerous = command.danger == Danger::Dangerous;
     const std::size_t questions = std::size_t(hasArguments) + std::size_t(isDangerous);
@@ -411,12 +454,9 @@ Task<AdHocReply> AdHoc::runDeclared(const AdHocCall& call, CommandInfo command) 
     if (!permission) co_return AdHocReply::failed(forbidden());
     RawArguments arguments;
     if (hasArguments) arguments = argumentsFrom(command, call.answers[0]);
-    Caller caller{.name = call.caller.text(), .permission = *permission, .door = "xmpp"};
-    const auto result =
-        co_await callCommand(server_, command.name, std::move(arguments), std::move(caller));
-    if (result.isRefusal() && result.error().code == "usage")
-        co_return AdHocReply::failed(badPayload(result.error().message));
-    co_return replyFor(command, result, rowsMax_);
+    running = std::make_shared<LongCall>(server_, std::move(command), arguments, call.caller,
+                                         *permission);
+    co_return AdHocReply::done();
 }
 
 const PluginInfo info{

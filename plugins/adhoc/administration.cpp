@@ -6,7 +6,6 @@
 #include "core/namespaces.h"
 #include "core/time_format.h"
 #include "route/command_call.h"
-#include "route/every_shard.h"
 #include "store/stores.h"
 
 #include <algorithm>
@@ -21,6 +20,7 @@ const Log adhocLog{"plugin.adhoc"};
 constexpr std::size_t accountsPerCallMax = 100;
 constexpr std::size_t accountsPage = 500;
 constexpr Duration never = std::chrono::hours{24 * 365};
+constexpr std::size_t blockedMax = 5000;  // that a form can hold
 
 DataForm question(std::string_view title) {
     DataForm form{FormKind::Form, adminNs};
@@ -80,6 +80,22 @@ AdHocReply askForNumber(std::string_view title) {
     return AdHocReply::ask(std::move(form));
 }
 
+AdHocReply askForEnd(std::string_view title) {
+    auto form = question(title);
+    FormField delay{
+        .var = "delay", .type = FieldType::ListSingle, .label = "After how long", .values = {"60"}};
+    for (const auto& [value, label] : {std::pair{"30", "30 seconds"}, std::pair{"60", "60 seconds"},
+                                       std::pair{"90", "90 seconds"}, std::pair{"120", "2 minutes"},
+                                       std::pair{"180", "3 minutes"}, std::pair{"240", "4 minutes"},
+                                       std::pair{"300", "5 minutes"}})
+        delay.options.push_back({value, label});
+    delay.isRequired = true;
+    form.add(std::move(delay));
+    form.add(
+        {.var = "announcement", .type = FieldType::TextMulti, .label = "What people are told"});
+    return AdHocReply::ask(std::move(form));
+}
+
 AdHocReply numberResult(std::string_view var, std::string label, std::int64_t number) {
     auto form = result();
     form.add(
@@ -118,6 +134,13 @@ AdHocReply replyTo(const CommandResult& outcome) {
     return AdHocReply::done();
 }
 
+std::vector<std::string> firstColumn(const CommandResult& table) {
+    std::vector<std::string> all;
+    for (const auto& row : table.rows())
+        for (auto& text : textsOf(row.front())) all.push_back(std::move(text));
+    return all;
+}
+
 StanzaError elsewhere() { return {Condition::ItemNotFound, "This is no account of this host."}; }
 
 std::string factOf(const CommandResult& outcome, std::string_view name) {
@@ -142,7 +165,6 @@ Administration::Administration(PluginContext& context, Operators& operators, std
     using A = Administration;
     context.inBackground(Duration{0}, this, &A::loadAdmins);
     context.on(&Services::accountRemoved, Phase::Observe, this, &A::onRemoved);
-    waker_ = context.inBackground(never, this, &A::stopWhenAsked);
     add(context, "add-user", "Add a user", administer, Over::Host, &A::addUser);
     add(context, "delete-user", "Delete users", administer, Over::Host, &A::deleteUsers);
     add(context, "disable-user", "Disable users", administer, Over::Host, &A::disableUsers);
@@ -162,12 +184,22 @@ Administration::Administration(PluginContext& context, Operators& operators, std
         &A::countDisabled);
     add(context, "get-online-users-num", "Count who is online", operate, Over::Host,
         &A::countOnline);
+    add(context, "get-active-users-num", "Count who is online and active", operate, Over::Host,
+        &A::countActive);
+    add(context, "get-idle-users-num", "Count who is online and idle", operate, Over::Host,
+        &A::countIdle);
     add(context, "get-registered-users-list", "List the accounts", operate, Over::Host,
         &A::listRegistered);
     add(context, "get-disabled-users-list", "List the disabled accounts", operate, Over::Host,
         &A::listDisabled);
     add(context, "get-online-users-list", "List who is online", operate, Over::Host,
         &A::listOnline);
+    add(context, "get-active-users", "List who is online and active", operate, Over::Host,
+        &A::listActive);
+    add(context, "get-idle-users", "List who is online and idle", operate, Over::Host,
+        &A::listIdle);
+    add(context, "edit-blacklist", "Edit the blocked addresses and domains", administer,
+        Over::Server, &A::editBlacklist);
     add(context, "announce", "Tell something to all who are online", administer, Over::Host,
         &A::announceOnline);
     add(context, "announce-all", "Tell something to all accounts", administer, Over::Host,
@@ -182,6 +214,7 @@ Administration::Administration(PluginContext& context, Operators& operators, std
         &A::deleteWelcome);
     add(context, "edit-admin", "Name the administrators of this host", administer, Over::Server,
         &A::editAdmins);
+    add(context, "restart", "Restart the server", administer, Over::Server, &A::restart);
     add(context, "shutdown", "Shut down the server", administer, Over::Server, &A::shutdown);
 }
 
@@ -386,23 +419,12 @@ Task<std::vector<std::string>> Administration::accounts(Among among, std::size_t
     co_return found;
 }
 
-Task<std::vector<std::string>> Administration::online() {
-    std::function<std::vector<std::string>(Shard&)> look = [host = host_](Shard& shard) {
-        std::vector<std::string> found;
-        shard.eachAccount([&](Account& account) {
-            const bool isOnline =
-                account.jid().domain() == host &&
-                std::any_of(account.sessions().begin(), account.sessions().end(),
-                            [](const auto& session) { return session->isAvailable(); });
-            if (isOnline) found.push_back(account.jid().text());
-        });
-        return found;
-    };
-    auto parts = co_await everyShard<std::vector<std::string>>(server_, look);
-    std::vector<std::string> all;
-    for (auto& part : parts) all.insert(all.end(), part.begin(), part.end());
-    std::sort(all.begin(), all.end());
-    co_return all;
+Task<CommandResult> Administration::online(const AdHocCall& call, std::string_view state) {
+    RawArguments arguments;
+    arguments.emplace("host", host_);
+    if (!state.empty()) arguments.emplace("state", std::string{state});
+    auto result = co_await run(call, "user online", std::move(arguments));
+    co_return result;
 }
 
 std::size_t Administration::wantedItems(const DataForm& answer) const {
@@ -418,9 +440,23 @@ Task<AdHocReply> Administration::countDisabled(const AdHocCall&) {
     const auto found = co_await accounts(Among::Disabled, SIZE_MAX);
     co_return numberResult("disabledusersnum", "Disabled accounts", std::int64_t(found.size()));
 }
-Task<AdHocReply> Administration::countOnline(const AdHocCall&) {
-    const auto found = co_await online();
-    co_return numberResult("onlineusersnum", "Accounts online", std::int64_t(found.size()));
+Task<AdHocReply> Administration::countOnline(const AdHocCall& call) {
+    auto reply = co_await countThose(call, "", "onlineusersnum", "Accounts online");
+    co_return reply;
+}
+Task<AdHocReply> Administration::countActive(const AdHocCall& call) {
+    auto reply = co_await countThose(call, "active", "activeusersnum", "Active accounts");
+    co_return reply;
+}
+Task<AdHocReply> Administration::countIdle(const AdHocCall& call) {
+    auto reply = co_await countThose(call, "idle", "idleusersnum", "Idle accounts");
+    co_return reply;
+}
+Task<AdHocReply> Administration::countThose(const AdHocCall& call, std::string_view state,
+                                            std::string_view var, const char* label) {
+    const auto found = co_await online(call, state);
+    if (found.isRefusal()) co_return replyTo(found);
+    co_return numberResult(var, label, std::int64_t(found.rows().size()));
 }
 Task<AdHocReply> Administration::listRegistered(const AdHocCall& call) {
     if (call.answers.empty()) co_return askForNumber("List the accounts");
@@ -435,10 +471,71 @@ Task<AdHocReply> Administration::listDisabled(const AdHocCall& call) {
     co_return listResult("disableduserjids", "Disabled accounts", std::move(found), most);
 }
 Task<AdHocReply> Administration::listOnline(const AdHocCall& call) {
-    if (call.answers.empty()) co_return askForNumber("List who is online");
+    auto reply = co_await listThose(call, "", "onlineuserjids", "List who is online");
+    co_return reply;
+}
+Task<AdHocReply> Administration::listActive(const AdHocCall& call) {
+    auto reply =
+        co_await listThose(call, "active", "activeuserjids", "List who is online and active");
+    co_return reply;
+}
+Task<AdHocReply> Administration::listIdle(const AdHocCall& call) {
+    auto reply = co_await listThose(call, "idle", "idleuserjids", "List who is online and idle");
+    co_return reply;
+}
+Task<AdHocReply> Administration::listThose(const AdHocCall& call, std::string_view state,
+                                           std::string_view var, const char* title) {
+    if (call.answers.empty()) co_return askForNumber(title);
     const std::size_t most = wantedItems(call.answers[0]);
-    auto found = co_await online();
-    co_return listResult("onlineuserjids", "Accounts online", std::move(found), most);
+    const auto found = co_await online(call, state);
+    if (found.isRefusal()) co_return replyTo(found);
+    co_return listResult(var, "Accounts", firstColumn(found), most);
+}
+
+// ---- who may not come in
+
+// What was taken from the list is unblocked, what was added blocked; the rest keeps its reason and
+// term.
+Task<AdHocReply> Administration::editBlacklist(const AdHocCall& call) {
+    RawArguments nothing;
+    const auto blocked = co_await run(call, "block list", std::move(nothing));
+    if (blocked.isRefusal()) co_return replyTo(blocked);
+    const auto now = firstColumn(blocked);
+    if (now.size() > blockedMax)
+        co_return AdHocReply::failed(
+            {Condition::NotAcceptable,
+             "The list is too long for a form; there are commands for single addresses."});
+    if (call.answers.empty()) {
+        auto form = question("Edit the blocked addresses and domains");
+        form.setInstructions(
+            "Nothing of these reaches anybody here, or the other way. The list is the server's.");
+        form.add({.var = "blacklistjids",
+                  .type = FieldType::JidMulti,
+                  .label = "Blocked",
+                  .values = now});
+        co_return AdHocReply::ask(std::move(form));
+    }
+    std::vector<std::string> wanted;
+    for (const Jid& jid : call.answers[0].jids("blacklistjids"))
+        wanted.push_back(jid.bare().text());
+    std::sort(wanted.begin(), wanted.end());
+    wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+    std::vector<std::pair<std::string_view, std::string>> changes;
+    for (const auto& jid : now)
+        if (!std::binary_search(wanted.begin(), wanted.end(), jid))
+            changes.emplace_back("block remove", jid);
+    for (const auto& jid : wanted)
+        if (std::find(now.begin(), now.end(), jid) == now.end())
+            changes.emplace_back("block add", jid);
+    auto reply = AdHocReply::done();
+    for (const auto& [name, jid] : changes) {
+        RawArguments arguments;
+        arguments.emplace("address", jid);
+        const auto outcome = co_await run(call, name, std::move(arguments));
+        if (outcome.isRefusal())
+            reply.note(jid + ": " + outcome.error().message, AdHocNote::Kind::Error);
+    }
+    co_return reply;
 }
 
 // ---- what people are told
@@ -575,62 +672,26 @@ Task<AdHocReply> Administration::editAdmins(const AdHocCall& call) {
 
 // ---- the end
 
-Task<AdHocReply> Administration::shutdown(const AdHocCall& call) {
-    if (call.answers.empty()) {
-        auto form = question("Shut down the server");
-        FormField delay{.var = "delay",
-                        .type = FieldType::ListSingle,
-                        .label = "After how long",
-                        .values = {"60"}};
-        for (const auto& [value, label] :
-             {std::pair{"30", "30 seconds"}, std::pair{"60", "60 seconds"},
-              std::pair{"90", "90 seconds"}, std::pair{"120", "2 minutes"},
-              std::pair{"180", "3 minutes"}, std::pair{"240", "4 minutes"},
-              std::pair{"300", "5 minutes"}})
-            delay.options.push_back({value, label});
-        delay.isRequired = true;
-        form.add(std::move(delay));
-        form.add(
-            {.var = "announcement", .type = FieldType::TextMulti, .label = "What people are told"});
-        co_return AdHocReply::ask(std::move(form));
-    }
-    const auto seconds = call.answers[0].number("delay").value_or(60);
-    auto text = call.answers[0].lines("announcement");
-    auto reply = AdHocReply::done();
-    if (!text.empty()) {
-        RawArguments arguments;
-        arguments.emplace("text", std::move(text));
-        const auto told = co_await run(call, "announce online", std::move(arguments));
-        if (told.isRefusal())
-            reply.note("Nobody was told: " + told.error().message, AdHocNote::Kind::Warn);
-    }
-    adhocLog.notice("a stop was asked for", {{"caller", call.caller.text()}, {"seconds", seconds}});
-    {
-        const std::lock_guard lock{mutex_};
-        stop_ = Stop{call.caller, call.shard.executor().now() + std::chrono::seconds{seconds}};
-    }
-    waker_->wake();
+Task<AdHocReply> Administration::restart(const AdHocCall& call) {
+    auto reply = co_await end(call, "restart", "Restart the server");
     co_return reply;
 }
-
-// A reload makes this anew, and so takes a stop back.
-Task<Duration> Administration::stopWhenAsked() {
-    Executor& executor = *Executor::current();
-    Jid caller;
-    {
-        const std::lock_guard lock{mutex_};
-        if (!stop_) co_return never;
-        if (stop_->when > executor.now()) co_return stop_->when - executor.now();
-        caller = stop_->caller;
-        stop_.reset();
-    }
-    RawArguments nothing;
-    Caller asking{
-        .name = caller.text(), .permission = Permission::Administer, .door = "xmpp"};
-    const auto done = co_await callCommand(server_, "stop", std::move(nothing), std::move(asking));
-    if (done.isRefusal())
-        adhocLog.error("the server could not be stopped", {{"reason", done.error().message}});
-    co_return never;
+Task<AdHocReply> Administration::shutdown(const AdHocCall& call) {
+    auto reply = co_await end(call, "stop", "Shut down the server");
+    co_return reply;
+}
+Task<AdHocReply> Administration::end(const AdHocCall& call, std::string_view name,
+                                     std::string_view title) {
+    if (call.answers.empty()) co_return askForEnd(title);
+    const DataForm& answer = call.answers[0];
+    RawArguments arguments;
+    arguments.emplace("delay", std::to_string(answer.number("delay").value_or(60)) + "s");
+    auto text = answer.lines("announcement");
+    if (!text.empty()) arguments.emplace("announcement", std::move(text));
+    const auto outcome = co_await run(call, name, std::move(arguments));
+    auto reply = replyTo(outcome);
+    for (const auto& warning : outcome.warnings()) reply.note(warning, AdHocNote::Kind::Warn);
+    co_return reply;
 }
 
 }  // namespace epode::adhoc

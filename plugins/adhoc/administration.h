@@ -7,9 +7,6 @@
 #include "plugin/plugin.h"
 #include "store/keyed_store.h"
 
-#include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,9 +36,14 @@ private:
     Task<AdHocReply> countRegistered(const AdHocCall& call);
     Task<AdHocReply> countDisabled(const AdHocCall& call);
     Task<AdHocReply> countOnline(const AdHocCall& call);
+    Task<AdHocReply> countActive(const AdHocCall& call);
+    Task<AdHocReply> countIdle(const AdHocCall& call);
     Task<AdHocReply> listRegistered(const AdHocCall& call);
     Task<AdHocReply> listDisabled(const AdHocCall& call);
     Task<AdHocReply> listOnline(const AdHocCall& call);
+    Task<AdHocReply> listActive(const AdHocCall& call);
+    Task<AdHocReply> listIdle(const AdHocCall& call);
+    Task<AdHocReply> editBlacklist(const AdHocCall& call);
     Task<AdHocReply> announceOnline(const AdHocCall& call);
     Task<AdHocReply> announceAll(const AdHocCall& call);
     Task<AdHocReply> setMotd(const AdHocCall& call);
@@ -50,6 +52,7 @@ private:
     Task<AdHocReply> setWelcome(const AdHocCall& call);
     Task<AdHocReply> deleteWelcome(const AdHocCall& call);
     Task<AdHocReply> editAdmins(const AdHocCall& call);
+    Task<AdHocReply> restart(const AdHocCall& call);
     Task<AdHocReply> shutdown(const AdHocCall& call);
 
     // Runs a declared command with the caller's permission over this host.
@@ -60,28 +63,23 @@ private:
                                  std::string_view var);
     enum class Among : std::uint8_t { All, Disabled };
     Task<std::vector<std::string>> accounts(Among among, std::size_t most);
-    Task<std::vector<std::string>> online();
+    Task<CommandResult> online(const AdHocCall& call, std::string_view state);
+    Task<AdHocReply> countThose(const AdHocCall& call, std::string_view state, std::string_view var,
+                                const char* label);
+    Task<AdHocReply> listThose(const AdHocCall& call, std::string_view state, std::string_view var,
+                               const char* title);
+    Task<AdHocReply> end(const AdHocCall& call, std::string_view name, std::string_view title);
     bool isOurs(const Jid& account) const;
     std::size_t wantedItems(const DataForm& answer) const;
     Task<Duration> loadAdmins();
     Verdict onRemoved(AccountEvent& event);
     Task<> saveAdmins(std::vector<std::string> jids);
-    Task<Duration> stopWhenAsked();
-
-    // A stop that somebody has asked for.
-    struct Stop {
-        Jid caller;
-        SteadyTime when;
-    };
 
     Server& server_;
     const std::string host_;
     Operators& operators_;
     KeyedStore store_;
     const std::size_t rowsMax_;
-    std::shared_ptr<Waker> waker_;
-    std::mutex mutex_;
-    std::optional<Stop> stop_;
 };
 
 }  // namespace epode::adhoc

@@ -55,10 +55,8 @@ bool CommandSessions::put(CommandSession session, SteadyTime now) {
     const auto isFull = [&] {
         return sessions_.size() >= limits_.most || count() >= limits_.perCallerMost;
     };
-    if (isFull()) {
-        sweep(now);
-        if (isFull()) return false;
-    }
+    sweep(now);
+    if (isFull()) return false;
     session.expires = now + limits_.lifetime;
     auto id = session.id;
     sessions_.insert_or_assign(std::move(id), std::move(session));

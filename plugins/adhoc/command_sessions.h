@@ -3,10 +3,12 @@
 
 #include "core/jid.h"
 #include "core/time.h"
+#include "long_call.h"
 #include "route/ad_hoc.h"
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -23,6 +25,8 @@ struct CommandSession {
     std::vector<DataForm> answers;  // to the questions before the one that is open
     DataForm question{FormKind::Form};
     bool isLast = false;
+    // When the questions are over and the command takes its time. It ends with its session.
+    std::shared_ptr<LongCall> running{};
     SteadyTime expires;
 };
 

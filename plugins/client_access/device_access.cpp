@@ -1,6 +1,7 @@
 #include "device_access.h"
 
 #include "route/account.h"
+#include "route/every_shard.h"
 #include "route/login.h"
 #include "route/session.h"
 #include "route/shard.h"
@@ -11,9 +12,13 @@ namespace epode::devices {
 
 namespace {
 
-void endSessions(Shard& home, const Jid& account, const std::string& device) {
+void note(Shard& home, const Jid& account, const std::string& device) {
     if (Host* host = home.host(account.domain()))
         noteRevocation(*host, account, device, home.executor().now());
+}
+
+void endSessions(Shard& home, const Jid& account, const std::string& device) {
+    note(home, account, device);
     Account* loaded = home.loaded(account.text());
     if (!loaded) return;
     std::vector<Session*> ending;
@@ -32,6 +37,16 @@ Task<Revocation> revoke(Server& server, Jid account, AccountId id, std::string d
     const auto found = std::find_if(known.begin(), known.end(),
                                     [&](const auto& one) { return one.device == device; });
     if (found == known.end()) co_return Revocation::Unknown;
+    // Noted twice: the logins that are under way now get no session, so that a token which they are
+    // given before the others are forgotten goes with these; and those that begin while they are being
+    // forgotten get none either.
+    Shard& home = server.shardOf(account.text());
+    std::function<bool(Shard&)> noteAtHome = [&home, account, device](Shard& shard) {
+        if (&shard == &home) note(shard, account, device);
+        return true;
+    };
+    const auto noted = co_await everyShard<bool>(server, noteAtHome);
+    (void)noted;
     if (found->hasPassword) {
         const bool hadTokens = co_await store.forgetTokens(id, device);
         (void)hadTokens;
@@ -39,7 +54,6 @@ Task<Revocation> revoke(Server& server, Jid account, AccountId id, std::string d
         const bool isGone = co_await store.forget(id, device);
         (void)isGone;
     }
-    Shard& home = server.shardOf(account.text());
     home.executor().post([&home, account, device] { endSessions(home, account, device); });
     co_return found->hasPassword ? Revocation::PasswordReset : Revocation::Done;
 }

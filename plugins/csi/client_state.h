@@ -43,7 +43,14 @@ private:
     std::size_t bytes_ = 0;
 };
 
-inline void becomeInactive(Session& session) { session.state<Inactive>(); }
+inline void becomeInactive(Session& session) {
+    session.state<Inactive>();
+    session.setInactive(true);
+}
+inline void becomeActive(Session& session) {
+    session.slots().drop<Inactive>();
+    session.setInactive(false);
+}
 inline Inactive* inactive(Session& session) { return session.slots().find<Inactive>(); }
 
 }  // namespace epode::csi

@@ -52,7 +52,7 @@ private:
         csi::Inactive* state = csi::inactive(session);
         if (!state) return;
         state->flush(session);
-        session.slots().drop<csi::Inactive>();
+        csi::becomeActive(session);
     }
 
     Verdict filter(SessionOutputEvent& event) {
@@ -81,8 +81,7 @@ private:
         csi::Inactive* state = csi::inactive(event.session);
         if (!state) return Verdict::Pass;
         state->flush(event.session);
-        if (event.reason == ReleaseEvent::Reason::Detached)
-            event.session.slots().drop<csi::Inactive>();
+        if (event.reason == ReleaseEvent::Reason::Detached) csi::becomeActive(event.session);
         return Verdict::Pass;
     }
 

@@ -55,6 +55,7 @@ struct UsedToken {
     bool isInvalidated = false;
     WallTime issued{};
     std::string mechanism;
+    std::string nonce;
 };
 
 sasl::Failure notAuthorized() {
@@ -192,6 +193,7 @@ Task<sasl::Step> Fast::authenticate(Login& login) {
     used.isInvalidated = request->isInvalidation;
     used.issued = fitting->issued;
     used.mechanism = fitting->mechanism;
+    used.nonce = nonce;
     tokenLogins.add();
     auto answer = sasl::htAnswer(mechanism.hash, token, *binding);
     wipe(token);
@@ -217,7 +219,13 @@ Task<void> Fast::giveToken(Login& login) {
     fresh.nonce = randomBytes(nonceBytes);
     fresh.issued = now;
     fresh.expires = now + lifetime_;
-    co_await store_.putToken(login.id, login.deviceId, fresh, devicesMax_);
+    // Who has shown a token gets another only while that one is good: a revocation may have come
+    // between.
+    std::optional<std::string> replaced;
+    if (used && !used->isInvalidated) replaced = used->nonce;
+    const bool isGiven = co_await store_.putToken(login.id, login.deviceId, fresh, devicesMax_,
+                                                  std::move(replaced));
+    if (!isGiven) co_return;
     tokensGiven.add();
     login.success->add("token", fast::ns)
         .set("expiry", formatDateTime(fresh.expires))

@@ -337,7 +337,7 @@ const PluginInfo info{
     .name = "mam",
     .summary = "Archives messages and gives them back page by page",
     .implements = {{"XEP-0313", "1.1.3"},
-                   {"XEP-0059", "1.0.1"},
+                   {"XEP-0059", "1.0"},
                    {"XEP-0359", "0.7.0"},
                    {"XEP-0441", "0.2.0"}},
     .options = {&archiveDefault, &pageMax, &preferenceMax, &expireAfter},

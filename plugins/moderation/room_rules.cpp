@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 namespace epode::moderation {
 
@@ -24,19 +23,9 @@ constexpr std::int64_t rateMax = 10'000;
 constexpr std::int64_t newcomerSecondsMax = 7 * 86400;
 constexpr std::int64_t penaltyMinutesMax = 365 * 1440;
 
-std::optional<std::int64_t> number(const std::vector<std::string>& values, std::int64_t most) {
-    if (values.empty()) return 0;
-    const std::string& text = values.front();
-    std::int64_t value = 0;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (problem != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    if (value < 0 || value > most) return std::nullopt;
-    return value;
-}
-
 template <std::int64_t Most>
 bool isNumber(const std::vector<std::string>& values) {
-    return number(values, Most).has_value();
+    return readNumber(values, Most).has_value();
 }
 
 bool areWords(const std::vector<std::string>& values) {
@@ -58,7 +47,7 @@ std::string_view text(const RoomSettings& settings, std::string_view field) {
 
 void take(std::int64_t& value, const RoomSettings& settings, std::string_view field,
           std::int64_t most) {
-    if (const auto* values = find(settings, field)) value = number(*values, most).value_or(value);
+    if (const auto* values = find(settings, field)) value = readNumber(*values, most).value_or(value);
 }
 
 bool isWordCharacter(unsigned char c) {

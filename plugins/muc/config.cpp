@@ -3,7 +3,6 @@
 #include "core/named_values.h"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <vector>
 
@@ -118,16 +117,6 @@ bool setText(RoomConfig& config, const Values& values, const Limits* limits) {
     if (limits && text.size() > limits->nameBytesMax) return false;
     config.*Member = std::move(text);
     return true;
-}
-
-std::optional<std::int64_t> readNumber(const Values& values, std::int64_t most) {
-    if (values.empty() || values.front().empty() || values.front() == "none") return 0;
-    const std::string& text = values.front();
-    std::int64_t value = 0;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (problem != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    if (value < 0 || value > most) return std::nullopt;
-    return value;
 }
 
 template <auto Member>

@@ -38,11 +38,14 @@ std::unique_ptr<FileStorage> makeStorage(Server& server, const std::string& fold
 
 std::shared_ptr<Uploads> Uploads::of(Server& server) {
     static std::mutex mutex;
-    static std::map<const Server*, std::weak_ptr<Uploads>> all;
+    // By its database as well: a test may make a server where another one was, of which something is
+    // still alive.
+    static std::map<std::pair<const Server*, const Database*>, std::weak_ptr<Uploads>> all;
     const std::lock_guard lock{mutex};
     std::erase_if(all, [](const auto& entry) { return entry.second.expired(); });
-    auto uploads = all[&server].lock();
-    if (!uploads) all[&server] = uploads = std::make_shared<Uploads>(server);
+    auto& entry = all[{&server, &server.database()}];
+    auto uploads = entry.lock();
+    if (!uploads) entry = uploads = std::make_shared<Uploads>(server);
     return uploads;
 }
 

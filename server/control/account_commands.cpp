@@ -2,6 +2,7 @@
 
 #include "control/account_transfer.h"
 #include "control/server_data.h"
+#include "control/tell_progress.h"
 #include "core/time_format.h"
 #include "core/worker_pool.h"
 #include "route/server.h"
@@ -17,10 +18,11 @@ namespace {
 
 constexpr std::size_t flushBytes = 256u << 10;
 
-// To a file, by way of a worker: the disk may take its time.
+// To a file, by way of a worker: the disk may take its time. Ends when nobody waits for it any more.
 class FileSink final : public AccountSink {
 public:
-    FileSink(AccountFileWriter& file, WorkerPool& workers) : file_{file}, workers_{workers} {}
+    FileSink(AccountFileWriter& file, WorkerPool& workers, CommandCall& call)
+        : file_{file}, workers_{workers}, tell_{call, "KiB written"} {}
 
     Task<void> write(std::string xml) override {
         buffer_ += xml;
@@ -33,11 +35,14 @@ public:
             return true;
         };
         co_await offload(workers_, std::move(work));
+        if (!tell_(std::int64_t(file_.size() / 1024)))
+            throw AccountFileError{"It was ended before it was done."};
     }
 
 private:
     AccountFileWriter& file_;
     WorkerPool& workers_;
+    TellProgress tell_;
     std::string buffer_;
 };
 
@@ -96,7 +101,7 @@ struct AccountCommands {
                    (jid.text() + " " + formatDateTime(now).substr(0, 19) + ".xml");
         }
         AccountFileWriter file{path};
-        FileSink sink{file, server.workers()};
+        FileSink sink{file, server.workers(), call};
         auto kinds = allAccountData(plugins);
         auto report = co_await exportAccount(server, std::move(kinds), jid, sink);
         if (!report) co_return noSuchAccount(jid);
@@ -129,10 +134,7 @@ struct AccountCommands {
                 "For example: epodectl account import /tmp/juliet.xml");
         std::optional<Jid> only;
         if (call.has("address")) only = call.jid("address").bare();
-        auto tell = [&call](std::int64_t accounts) {
-            call.progress({.text = "accounts", .done = accounts});
-        };
-        std::function<void(std::int64_t)> progress = tell;
+        std::function<bool(std::int64_t)> progress = TellProgress{call, "accounts"};
         auto kinds = allAccountData(plugins);
         const auto report = co_await importAccounts(server, std::move(kinds), path, only, progress);
         auto result = tableOf(report, "imported",

@@ -309,7 +309,7 @@ Task<void> Import::takeItem(const AccountFileReader::Item& item) {
 
 Task<TransferReport> importAccounts(Server& server, std::vector<OwnedData> kinds,
                                     std::filesystem::path file, std::optional<Jid> only,
-                                    std::function<void(std::int64_t accounts)> progress) {
+                                    std::function<bool(std::int64_t accounts)> progress) {
     Import import{server, std::move(kinds), std::move(only), {}, {}, {}, {}, {}, {}, 0};
     {
         AccountFileReader reader{file};
@@ -333,9 +333,11 @@ Task<TransferReport> importAccounts(Server& server, std::vector<OwnedData> kinds
         for (bool more = true; more;) {
             const auto items = co_await offload(server.workers(), read);
             for (const auto& item : items) {
-                co_await import.takeItem(item);
-                if (progress && item.kind == Kind::UserEnd) progress(import.report.accounts);
+                auto taking = import.takeItem(item);
+                co_await taking;
             }
+            if (progress && !progress(import.report.accounts))
+                throw AccountFileError{"It was ended before it was done."};
             more = !items.empty();
         }
     } catch (...) {

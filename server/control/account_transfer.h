@@ -38,10 +38,11 @@ Task<std::optional<TransferReport>> exportAccount(Server& server, std::vector<Ow
 
 // Makes the accounts of a file, or the one of them that is asked for. An account is taken as a
 // whole or not at all: one that exists is left as it is, and one that can't be stored is removed
-// again. Throws AccountFileError before anything is made when the file can't be read to its end.
+// again. Throws AccountFileError before anything is made when the file can't be read to its end, and
+// when `progress` says that nobody waits any more.
 Task<TransferReport> importAccounts(Server& server, std::vector<OwnedData> kinds,
                                     std::filesystem::path file, std::optional<Jid> only,
-                                    std::function<void(std::int64_t accounts)> progress = {});
+                                    std::function<bool(std::int64_t accounts)> progress = {});
 
 // Removes the account. The report has what was found of it, and a warning for whatever is still
 // there.

@@ -338,6 +338,10 @@ void Application::startControl() {
         return apply(std::move(config), changes);
     };
     controls_->stop = [this] { signals_.raise(Signals::Event::Stop); };
+    controls_->restart = [this] {
+        wantsRestart_ = true;
+        signals_.raise(Signals::Event::Stop);
+    };
     controls_->addStatus = [this](CommandResult& result) {
         const auto health = database_->health();
         result.fact("shards", loops_.size());
@@ -433,15 +437,23 @@ void Application::watch(Duration interval) {
     });
 }
 
-void Application::run() {
+bool Application::run() {
     while (signals_.wait() == Signals::Event::Reload) reload();
     stop();
+    return wantsRestart_;
 }
 
 // The reverse of the start. Clients are told, and what they can resume is saved, before anything ends.
 void Application::stop() {
     serverLog.notice("stopping");
-    notifyStopping("Saying goodbye to clients");
+    // For systemd a restart within the process is a reload: a service that stops is waited for, and
+    // killed when it goes on.
+    if (wantsRestart_) {
+        notifyReloading();
+        notifyStatus("Restarting");
+    } else {
+        notifyStopping("Saying goodbye to clients");
+    }
     socket_.reset();
     onEachLoop(loops_, [this](std::size_t i) {
         if (i == 0) watch_ = {};

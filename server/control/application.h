@@ -23,6 +23,7 @@
 #include "stream/components.h"
 #include "stream/federation.h"
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -44,8 +45,9 @@ public:
     Application(StartRequest request, ConfigPtr config, std::unique_ptr<PluginHost> plugins, Signals& signals);
     ~Application();
 
-    // Until a signal or command asks for the end. Reloads meanwhile when asked.
-    void run();
+    // Until a signal or command asks for the end. Reloads meanwhile when asked. True: the server is to be
+    // started anew.
+    bool run();
 
 private:
     void startLoops();
@@ -99,6 +101,7 @@ private:
     std::vector<CommandRegistry::Registration> commands_;
     std::unique_ptr<PluginCommands> pluginCommands_;
     std::unique_ptr<ControlSocket> socket_;
+    std::atomic<bool> wantsRestart_{false};
 };
 
 }  // namespace epode

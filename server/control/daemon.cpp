@@ -216,6 +216,18 @@ void Signals::raise(Event event) {
         write(event == Event::Stop ? stops_ : reloads_, &one, sizeof one);
 }
 
+std::string programPath() {
+    std::error_code ignored;
+    return std::filesystem::read_symlink("/proc/self/exe", ignored).string();
+}
+
+void startAnew(const std::string& program, char** arguments) {
+    // Nearly all is closed by itself; a library may have forgotten to ask for it.
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+    execv(program.c_str(), arguments);
+    failed(program + " can't be started again");
+}
+
 InstanceLock::InstanceLock(const std::string& folder) {
     std::error_code problem;
     if (std::filesystem::create_directories(folder, problem)) {

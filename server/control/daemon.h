@@ -78,6 +78,12 @@ private:
     int descriptor_ = -1;
 };
 
+// Where this program was started from. Asked at the start: an upgrade replaces the file.
+std::string programPath();
+// The program takes the place of this process, with the same arguments; whatever was open is closed.
+// Returns only by throwing std::runtime_error.
+[[noreturn]] void startAnew(const std::string& program, char** arguments);
+
 // Raises the limit of open files to what is allowed; returns the limit that holds.
 std::uint64_t raiseFileLimit();
 

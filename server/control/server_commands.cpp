@@ -4,6 +4,7 @@
 #include "control/nearest.h"
 #include "control/notify.h"
 #include "control/server_options.h"
+#include "control/stop_commands.h"
 #include "core/log.h"
 #include "core/metric.h"
 
@@ -88,13 +89,20 @@ CommandResult status(ServerControls& controls) {
     return result;
 }
 
-Command statusCommand(const Controls& controls) {
+Command statusCommand(const Controls& controls, std::shared_ptr<PlannedEnd> end) {
     return {
         .name = "status",
         .summary = "Tells how the server is",
         .permission = Permission::Watch,
         .runsOn = RunsOn::ControlThread,
-        .answer = [controls](CommandCall&) { return status(*controls); },
+        .answer =
+            [controls, end](CommandCall&) {
+                auto result = status(*controls);
+                if (const auto next = end->next())
+                    result.fact(next->kind == PlannedEnd::Kind::Stop ? "stops-in" : "restarts-in",
+                                Duration{std::chrono::floor<std::chrono::seconds>(next->in)});
+                return result;
+            },
     };
 }
 
@@ -303,36 +311,21 @@ Command reloadCommand(const Controls& controls) {
     };
 }
 
-Command stopCommand(const Controls& controls) {
-    return {
-        .name = "stop",
-        .summary = "Stops the server; clients resume when it is back",
-        .permission = Permission::Administer,
-        .danger = Danger::Dangerous,
-        // The answer leaves before the stop can reach the control socket.
-        .runsOn = RunsOn::ControlThread,
-        .answer =
-            [controls](CommandCall& call) {
-                log.notice("stop requested", {{"caller", call.caller().name}});
-                controls->stop();
-                return CommandResult::message("The server is stopping.");
-            },
-    };
-}
-
 }  // namespace
 
 std::vector<CommandRegistry::Registration> addServerCommands(
     CommandRegistry& registry, std::shared_ptr<ServerControls> controls) {
+    const auto end = std::make_shared<PlannedEnd>(
+        registry, PlannedEnd::Ways{.stop = controls->stop, .restart = controls->restart});
     std::vector<CommandRegistry::Registration> registrations;
-    registrations.push_back(registry.add(statusCommand(controls)));
+    registrations.push_back(registry.add(statusCommand(controls, end)));
     registrations.push_back(registry.add(metricsCommand()));
     registrations.push_back(registry.add(logLevelCommand()));
     registrations.push_back(registry.add(configCheckCommand(controls)));
     registrations.push_back(registry.add(configShowCommand(controls)));
     registrations.push_back(registry.add(configSampleCommand(controls)));
     registrations.push_back(registry.add(reloadCommand(controls)));
-    registrations.push_back(registry.add(stopCommand(controls)));
+    for (auto& one : addStopCommands(registry, end)) registrations.push_back(std::move(one));
     return registrations;
 }
 

@@ -1,4 +1,4 @@
-// The commands that every server has: status, metrics, log level, config, reload, stop. What they
+// The commands that every server has: status, metrics, log level, config, reload, stop, restart. What they
 // need of the server is given as call-backs by main.
 #pragma once
 
@@ -28,8 +28,9 @@ struct ServerControls {
     // reported as a failed reload.
     std::function<Task<>(ConfigPtr config, const ConfigChanges& changes)> apply;
 
-    // Begins the stop of the server and returns at once; runs on the control thread.
+    // Begin the stop of the server, or its stop and start, and return at once. From any thread.
     std::function<void()> stop;
+    std::function<void()> restart;
 
     // Adds what else there is to say in `status`; may be empty. Runs on the control thread.
     std::function<void(CommandResult& result)> addStatus;

@@ -1,5 +1,6 @@
 #include "control/store_commands.h"
 
+#include "control/tell_progress.h"
 #include "route/server.h"
 #include "store/database.h"
 
@@ -19,15 +20,17 @@ struct StoreCommands {
                                              "For example: epodectl db backup /var/backups/epode.sqlite");
         if (std::filesystem::exists(path))
             co_return CommandResult::refusal("exists", path + " exists already; a backup doesn't replace files.");
-        co_await server.database().backup(path);
+        LongWork work = TellProgress{call, "pages"};
+        co_await server.database().backup(path, std::move(work));
         CommandResult result = CommandResult::message("The database was copied to " + path + ".");
         result.fact("file", path);
         result.fact("size", Bytes{std::filesystem::file_size(path)});
         co_return result;
     }
 
-    Task<CommandResult> verify(CommandCall&) {
-        const auto problems = co_await server.database().verify();
+    Task<CommandResult> verify(CommandCall& call) {
+        LongWork work = TellProgress{call, "tables"};
+        const auto problems = co_await server.database().verify(std::move(work));
         if (problems.empty()) co_return CommandResult::message("The database is sound.");
         auto result = CommandResult::refusal("failed", "The database is damaged: " + problems.front(),
                                              "Stop the server and restore a backup; keep the damaged file.");

@@ -8,6 +8,8 @@
 #include "route/shard.h"
 #include "store/stores.h"
 
+#include <algorithm>
+
 namespace epode {
 
 namespace {
@@ -156,6 +158,38 @@ struct UserCommands {
         co_return result;
     }
 
+    // Who is online: an account that has an available session.
+    Task<CommandResult> online(CommandCall& call) {
+        struct Row {
+            std::string jid;
+            std::int64_t sessions = 0;
+            bool isInUse = false;
+        };
+        const std::string domain = call.has("host") ? call.text("host") : std::string{};
+        std::function<std::vector<Row>(Shard&)> look = [domain](Shard& shard) {
+            std::vector<Row> rows;
+            shard.eachAccount([&](Account& account) {
+                if (!domain.empty() && account.jid().domain() != domain) return;
+                Row row{.jid = account.jid().text()};
+                for (const auto& session : account.sessions()) {
+                    row.sessions += session->isAvailable();
+                    row.isInUse = row.isInUse || session->isInUse();
+                }
+                if (row.sessions > 0) rows.push_back(std::move(row));
+            });
+            return rows;
+        };
+        const auto parts = co_await everyShard<std::vector<Row>>(server, look);
+        std::vector<Row> all;
+        for (const auto& rows : parts)
+            for (const auto& row : rows)
+                if (!call.has("state") || (call.text("state") == "active") == row.isInUse) all.push_back(row);
+        std::sort(all.begin(), all.end(), [](const Row& a, const Row& b) { return a.jid < b.jid; });
+        auto result = CommandResult::table({"address", "state", "sessions"});
+        for (const auto& row : all) result.row({row.jid, row.isInUse ? "active" : "idle", row.sessions});
+        co_return result;
+    }
+
     Task<std::size_t> endSessions(Jid jid, std::string reason) {
         std::function<std::size_t(Shard&)> end = [jid, reason](Shard& shard) {
             Account* account = shard.loaded(jid.bareText());
@@ -203,6 +237,9 @@ std::vector<CommandRegistry::Registration> addUserCommands(CommandRegistry& regi
     const Argument reason{.name = "reason", .presence = Presence::Optional, .form = Form::Option,
                           .help = "What the client is told"};
 
+    const Argument state{.name = "state", .kind = ArgumentKind::Choice, .presence = Presence::Optional,
+                         .form = Form::Option, .choices = {"active", "idle"}, .help = "Only these"};
+
     std::vector<CommandRegistry::Registration> all;
     all.push_back(registry.add({.name = "user add", .summary = "Makes an account",
                                 .arguments = {address, password},
@@ -221,6 +258,11 @@ std::vector<CommandRegistry::Registration> addUserCommands(CommandRegistry& regi
                                 .permission = Permission::Operate, .run = run(&UserCommands::list)}));
     all.push_back(registry.add({.name = "user show", .summary = "Tells what is known of an account",
                                 .arguments = {address}, .permission = Permission::Operate, .run = run(&UserCommands::show)}));
+    all.push_back(registry.add({.name = "user online", .summary = "Lists the accounts that are online",
+                                .details = "Active is who has a client that is connected, has not said that its user "
+                                           "is away, and is being looked at (XEP-0352); idle are the others.",
+                                .arguments = {optionalHost, state},
+                                .permission = Permission::Operate, .run = run(&UserCommands::online)}));
     all.push_back(registry.add({.name = "session list", .summary = "Lists the sessions that are bound",
                                 .arguments = {optionalAddress}, .permission = Permission::Operate,
                                 .run = run(&UserCommands::sessions)}));

@@ -303,4 +303,14 @@ Element& DataForm::addTo(Element& parent) const {
     return x;
 }
 
+std::optional<std::int64_t> readNumber(const std::vector<std::string>& values, std::int64_t most) {
+    if (values.empty() || values.front().empty() || values.front() == "none") return 0;
+    const std::string& text = values.front();
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    if (number < 0 || number > most) return std::nullopt;
+    return number;
+}
+
 }  // namespace epode

@@ -109,4 +109,8 @@ private:
     std::vector<std::vector<FormField>> items_;
 };
 
+// The number that the values of a field are, from 0 to `most`; nothing, an empty value and "none" are 0:
+// no limit, or none at all. Nothing when they are something else.
+std::optional<std::int64_t> readNumber(const std::vector<std::string>& values, std::int64_t most);
+
 }  // namespace epode

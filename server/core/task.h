@@ -3,7 +3,7 @@
 //
 // g++ 12 compiles one form right, and it is the only one used: `auto x = co_await f(named);` as a
 // whole statement, never inside a condition, and no aggregate, closure, `?:` or braces within the
-// same expression.
+// same expression. Who has nothing to keep leaves `auto x =` out; an `if` may stand before it.
 #pragma once
 
 #include "core/unique_function.h"

@@ -7,6 +7,7 @@
 #include "route/server.h"
 #include "route/session.h"
 #include "route/shard.h"
+#include "route/waiting_copies.h"
 
 #include <algorithm>
 
@@ -94,7 +95,9 @@ Session& Account::bind(Jid full) {
 
 void Account::remove(Session& session) {
     std::deque<Unacknowledged> queue;
-    if (StreamManagement* sm = session.sm()) queue = sm->takeQueue();
+    if (session.beginning_) queue = std::move(session.beginning_->messages);
+    if (StreamManagement* sm = session.sm())
+        for (auto& entry : sm->takeQueue()) queue.push_back(std::move(entry));
     if (!queue.empty()) logUnacknowledged();
     std::erase_if(sessions_, [&session](const auto& entry) { return entry.get() == &session; });
     lastUsed_ = shard_.executor().now();
@@ -217,7 +220,7 @@ void Account::deliver(const StanzaPtr& message, const std::vector<Session*>& to,
     }
 
     const bool archived = keeping == Keeping::Message && isArchived(*message, false);
-    const int unsure = int(std::count_if(to.begin(), to.end(), [](Session* s) { return s->sm() != nullptr; }));
+    const int unsure = int(std::count_if(to.begin(), to.end(), [](Session* s) { return s->confirms(); }));
     const bool mayAnswer = std::any_of(to.begin(), to.end(), [](Session* s) { return s->outlet(); });
     std::string insertion;
     std::int64_t stamp = 0;
@@ -234,7 +237,7 @@ void Account::deliver(const StanzaPtr& message, const std::vector<Session*>& to,
         pending_.gave(stamp, unsure, false);
         keepUnlogged(stamp, message, std::move(hold));
     }
-    for (Session* session : to) session->deliver(message, insertion, session->sm() ? stamp : 0);
+    for (Session* session : to) session->deliver(message, insertion, session->confirms() ? stamp : 0);
 
     tellDelivered(message, to, insertion, stamp, false);
     if (to.empty() && reading_ == Reading::No)
@@ -254,8 +257,21 @@ void Account::tellDelivered(const StanzaPtr& message, const std::vector<Session*
 }
 
 void Account::deliverCopy(Session& session, const StanzaPtr& copy, std::int64_t stamp) {
+    const auto* copies = session.slots().find<WaitingCopies>();
+    if (copies && copies->has(stamp)) return;
+    if (pending_.hasComeToWait(stamp)) {
+        const bool isCounted = session.sm() != nullptr;
+        session.state<WaitingCopies>().note(
+            stamp, isCounted ? WaitingCopies::State::Sent : WaitingCopies::State::Arrived);
+        session.deliver(copy, {}, isCounted ? -stamp : 0);
+        return;
+    }
     const bool counts = stamp != 0 && session.sm() && pending_.gaveToo(stamp);
     session.deliver(copy, {}, counts ? stamp : 0);
+}
+
+void Account::copyAcknowledged(Session& session, std::int64_t stamp) {
+    if (auto* copies = session.slots().find<WaitingCopies>()) copies->arrived(stamp);
 }
 
 // Too many, or too long, for the memory: into the log behind what is read from it.

@@ -54,7 +54,10 @@ public:
 
     // A copy of a message for another client, which was delivered with this stamp (DeliveredEvent): when it
     // acknowledges the copy, it has the message.
+    // While the message waits for a client that takes messages, the copy changes nothing of that; but who
+    // has it doesn't get the message besides.
     void deliverCopy(Session& session, const StanzaPtr& copy, std::int64_t stamp);
+    void copyAcknowledged(Session& session, std::int64_t stamp);
 
     // The log. A message that is archived gets a stanza-id; `deliverPending` sends what waits.
     std::string stanzaIdXml(const Uuid& id) const;  // <stanza-id xmlns='urn:xmpp:sid:0' …/>
@@ -136,6 +139,7 @@ private:
     void goOnReading();
     void pauseReading(Duration wait);
     void deliverWaiting(Session& session, const ArchiveEntry& entry);
+    bool hasAsCopy(Session& session, const ArchiveEntry& entry);
     void spillHeld();
     void returnUnacknowledged(std::deque<Unacknowledged> queue);
     void positionChanged();

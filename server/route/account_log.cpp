@@ -8,6 +8,7 @@
 #include "route/server.h"
 #include "route/session.h"
 #include "route/shard.h"
+#include "route/waiting_copies.h"
 
 #include <algorithm>
 
@@ -223,6 +224,19 @@ void Account::pauseReading(Duration wait) {
     readingTimer_ = shard_.executor().after(wait, [this] { goOnReading(); });
 }
 
+// Whether the client has this message as a copy, from when it took none: then it isn't written again.
+// A copy that is neither acknowledged nor in the queue is being held back by a plugin.
+bool Account::hasAsCopy(Session& session, const ArchiveEntry& entry) {
+    auto* copies = session.slots().find<WaitingCopies>();
+    if (!copies) return false;
+    const std::int64_t stamp = toMilliseconds(entry.stamp());
+    const auto state = copies->take(stamp);
+    if (state != WaitingCopies::State::Sent) return state == WaitingCopies::State::Arrived;
+    if (!session.sm() || !session.sm()->countCopy(stamp)) return false;
+    pending_.gave(stamp, 1, entry.flags.isArchived);
+    return true;
+}
+
 // A message from the log, with the time of its arrival (XEP-0203).
 void Account::deliverWaiting(Session& session, const ArchiveEntry& entry) {
     const std::int64_t stamp = toMilliseconds(entry.stamp());
@@ -235,8 +249,10 @@ void Account::deliverWaiting(Session& session, const ArchiveEntry& entry) {
     appendDateTime(insertion, entry.stamp());
     insertion.append("'/>");
     if (entry.flags.isArchived) insertion.append(stanzaIdXml(entry.id));
-    if (session.sm()) pending_.gave(stamp, 1, entry.flags.isArchived);
-    session.deliver(message, insertion, session.sm() ? stamp : 0);
+    if (!hasAsCopy(session, entry)) {
+        if (session.sm()) pending_.gave(stamp, 1, entry.flags.isArchived);
+        session.deliver(message, insertion, session.sm() ? stamp : 0);
+    }
     tellDelivered(message, {&session}, insertion, stamp, true);
 }
 
@@ -257,6 +273,7 @@ void Account::fetched(std::int64_t first, std::int64_t last) {
 // client, or go to one that is there; requests are answered for it.
 void Account::returnUnacknowledged(std::deque<Unacknowledged> queue) {
     for (const auto& entry : queue) {
+        if (entry.stamp < 0) continue;  // the message waits anyway
         if (entry.stamp != 0) {
             pending_.returned(entry.stamp);
             continue;

@@ -53,6 +53,8 @@ public:
     // two stamps (both included). Only what waited at the begin is known to have been there to be
     // read.
     void beginReading() { ++readings_; }
+    // Of a message that has come since the account is in memory.
+    bool hasComeToWait(std::int64_t stamp) const { return waiting_.contains(stamp); }
     bool isWaiting(std::int64_t stamp) const;
     void take(std::int64_t stamp);
     void passed(std::int64_t first, std::int64_t last);

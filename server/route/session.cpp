@@ -27,6 +27,10 @@ constexpr std::string_view ackRequest = "<r xmlns='urn:xmpp:sm:3'/>";
 // nothing takes its connection for dead.
 constexpr auto ackPatience = std::chrono::seconds{2};
 
+// How long a client that has not shown itself yet may take to ask for stream management. What comes
+// for it until then goes back when its connection is lost.
+constexpr auto beginningTime = std::chrono::seconds{10};
+
 StreamError tooMuchWaits() {
     return {.condition = StreamCondition::ResourceConstraint,
             .text = "Too much waits for this client to be taken or acknowledged."};
@@ -136,13 +140,42 @@ void Session::deliver(const StanzaPtr& stanza, std::string_view insertion, std::
 }
 
 void Session::write(const StanzaPtr& stanza, std::string_view insertion, std::int64_t stamp) {
-    if (sm_) sm_->push({stanza, std::string{insertion}, stamp});
+    if (sm_)
+        sm_->push({stanza, std::string{insertion}, stamp});
+    else if (stamp > 0)
+        keepBeginning({stanza, {}, stamp});
     if (outlet_) {
         stanza->write(outlet_->output(), outlet_->streamNs(), nullptr, insertion);
         outlet_->wantFlush();
         stanzasDelivered.add();
     }
     afterWrite();
+}
+
+bool Session::isInUse() const {
+    if (!outlet_ || !isAvailable() || isInactive_) return false;
+    const std::string_view show = presence_->root().childText("show");
+    return show != "away" && show != "xa";
+}
+
+// Clients ask for stream management before they send presence; who doesn't will not ask for it.
+bool Session::isBeginning() const {
+    return !sm_ && !wasAvailable_ && outlet_ &&
+           account_.shard().executor().wallNow() < boundAt_ + beginningTime;
+}
+
+void Session::keepBeginning(Unacknowledged entry) {
+    if (!beginning_) {
+        beginning_ = std::make_unique<Beginning>();
+        beginning_->end =
+            shard().executor().after(beginningTime, [this] { beginningArrived(); });
+    }
+    beginning_->messages.push_back(std::move(entry));
+}
+
+void Session::beginningArrived() {
+    if (const auto beginning = std::exchange(beginning_, nullptr))
+        for (const auto& entry : beginning->messages) account_.acknowledged(entry.stamp);
 }
 
 // Limits, and the request for an acknowledgement.
@@ -199,6 +232,7 @@ void Session::detach(bool cleanly) {
     release(ReleaseEvent::Reason::Detached);
     if (sm_) sm_->connectionLost();
     const auto wait = host().limits().smResumeTimeout;
+    if (cleanly) beginningArrived();
     if (cleanly || !sm_ || !sm_->isResumable() || wait.count() == 0) {
         end({});
         return;
@@ -229,6 +263,12 @@ void Session::end(const StreamError& error) {
 StreamManagement& Session::enableSm(std::string id, bool resumable) {
     sm_ = std::make_unique<StreamManagement>(shard().executor(), std::move(id), resumable);
     restartInbound(0);
+    if (beginning_) {
+        // Who acknowledges anything from here on has got what was before it.
+        beginning_->end = {};
+        sm_->requestTimer =
+            shard().executor().after(host().limits().smRequestDelay, [this] { requestAck(); });
+    }
     return *sm_;
 }
 
@@ -238,9 +278,11 @@ void Session::restartInbound(std::uint32_t handled) {
 
 bool Session::acknowledge(std::uint32_t h) {
     const bool possible = sm_->acknowledge(h, [this](const Unacknowledged& entry) {
-        if (entry.stamp != 0) account_.acknowledged(entry.stamp);
+        if (entry.stamp > 0) account_.acknowledged(entry.stamp);
+        if (entry.stamp < 0) account_.copyAcknowledged(*this, -entry.stamp);
     });
     if (!possible) return false;
+    beginningArrived();
     sm_->requestPending = false;
     sm_->answerTimer = {};
     if (sm_->queue().empty()) {

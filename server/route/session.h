@@ -9,6 +9,7 @@
 #include "route/stream_management.h"
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <set>
 #include <string>
@@ -55,6 +56,12 @@ public:
     const std::set<Jid>& directed() const;
     bool hasDirectedTo(const Jid& jid) const;
 
+    // Nobody looks at the client, as it has said (XEP-0352).
+    bool isInactive() const { return isInactive_; }
+    void setInactive(bool isInactive) { isInactive_ = isInactive; }
+    // Somebody uses it: it is connected, nobody has said that he is away, and it is looked at.
+    bool isInUse() const;
+
     // The connection. Null while the session waits to be resumed.
     Outlet* outlet() const { return outlet_; }
     void attach(Outlet& outlet) {
@@ -90,11 +97,23 @@ public:
 
     WallTime boundAt() const { return boundAt_; }
 
+    // Whether what is written to it with a stamp is known to have arrived some day: by stream
+    // management, or while the client may be about to ask for that.
+    bool confirms() const { return sm_ || isBeginning(); }
+
 private:
     friend class Account;
     friend class PresenceRules;
+    // Messages from before stream management is on, which no number acknowledges.
+    struct Beginning {
+        std::deque<Unacknowledged> messages;
+        Timer end;
+    };
     void receiveMessage(StanzaEdit& stanza, Hold hold);
     void receiveIq(const StanzaPtr& stanza, Hold hold);
+    bool isBeginning() const;
+    void keepBeginning(Unacknowledged entry);
+    void beginningArrived();
     void afterWrite();
     void requestSoon();
     void answerRequests();
@@ -107,6 +126,7 @@ private:
     StanzaPtr presence_;
     std::unique_ptr<std::set<Jid>> directed_;
     std::unique_ptr<StreamManagement> sm_;
+    std::unique_ptr<Beginning> beginning_;
     StateSlots slots_;
     WallTime boundAt_;
     std::int8_t priority_ = 0;
@@ -114,6 +134,7 @@ private:
     bool wasAvailable_ = false;
     bool ending_ = false;
     bool isOutletEnding_ = false;
+    bool isInactive_ = false;
 };
 
 }  // namespace epode

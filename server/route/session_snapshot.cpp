@@ -7,6 +7,7 @@
 #include "route/host.h"
 #include "route/session.h"
 #include "route/shard.h"
+#include "route/waiting_copies.h"
 
 #include <charconv>
 
@@ -77,6 +78,10 @@ std::string writeSnapshot(Session& session) {
     }
     for (const std::int64_t stamp : session.account().deliveredBeyond())
         xml.append("<delivered stamp='").append(std::to_string(stamp)).append("'/>");
+    if (const auto* copies = session.slots().find<WaitingCopies>())
+        for (const auto& [stamp, state] : copies->all())
+            if (state == WaitingCopies::State::Arrived)
+                xml.append("<copied stamp='").append(std::to_string(stamp)).append("'/>");
     for (const Unacknowledged& entry : sm.queue()) {
         xml.append("<queued stamp='").append(std::to_string(entry.stamp)).append("'>");
         entry.stanza->write(xml, {}, nullptr, entry.insertion);
@@ -113,11 +118,16 @@ Session* restoreSnapshot(Account& account, std::string_view resource, std::strin
             if (const auto jid = Jid::parse(child.text())) session.directed().insert(*jid);
         } else if (child.name() == "delivered") {
             account.noteDelivered(number<std::int64_t>(child, "stamp"));
+        } else if (child.name() == "copied") {
+            session.state<WaitingCopies>().note(number<std::int64_t>(child, "stamp"),
+                                                WaitingCopies::State::Arrived);
         } else if (child.name() == "queued") {
             auto stanza = readStanza(child);
             if (!stanza) continue;
             const auto stamp = number<std::int64_t>(child, "stamp");
-            if (stamp != 0) account.noteOut(stamp);
+            if (stamp > 0) account.noteOut(stamp);
+            if (stamp < 0)
+                session.state<WaitingCopies>().note(-stamp, WaitingCopies::State::Sent);
             sm.push({std::move(stanza), {}, stamp});
         } else if (child.name() == "state") {
             restoreState(session, child);

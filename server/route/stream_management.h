@@ -16,7 +16,9 @@ namespace epode {
 struct Unacknowledged {
     StanzaPtr stanza;
     std::string insertion;   // XML written before its end tag (stanza-id, delay)
-    std::int64_t stamp = 0;  // its place in the account's log, 0 when it is not there
+    // Its place in the account's log, 0 when it is not there. Below zero: the copy of a message that
+    // waits at that place for a client which takes messages.
+    std::int64_t stamp = 0;
 };
 
 class StreamManagement {
@@ -46,6 +48,8 @@ public:
     bool acknowledge(std::uint32_t h, Acknowledged acknowledged);
 
     const std::deque<Unacknowledged>& queue() const { return queue_; }
+    // A copy that was sent counts as the message from now on. False when it is not in the queue.
+    bool countCopy(std::int64_t stamp);
     std::deque<Unacknowledged> takeQueue() { return std::exchange(queue_, {}); }
     std::size_t queueCost() const { return queueCost_; }
     std::uint32_t sent() const { return acknowledged_ + std::uint32_t(queue_.size()); }

@@ -14,6 +14,7 @@
 #include "core/executor.h"
 #include "core/task.h"
 #include "core/unique_function.h"
+#include "store/long_work.h"
 #include "store/migration.h"
 #include "store/sql.h"
 
@@ -100,9 +101,9 @@ public:
 
     // A copy of the whole database at `path`, while it is in use; the file appears when it is
     // complete and must not exist before. For PostgreSQL it throws and says what to use instead.
-    virtual Task<void> backup(std::string path) = 0;
+    virtual Task<void> backup(std::string path, LongWork work = {}) = 0;
     // Problems found by the database's own check; empty when it is sound. Reads everything.
-    virtual Task<std::vector<std::string>> verify() = 0;
+    virtual Task<std::vector<std::string>> verify(LongWork work = {}) = 0;
 
 protected:
     friend class RowQueue;

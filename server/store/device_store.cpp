@@ -183,10 +183,17 @@ Task<bool> DeviceStore::useToken(AccountId account, std::string device, std::str
     return database_.write(std::move(work));
 }
 
-Task<void> DeviceStore::putToken(AccountId account, std::string device, StoredToken token,
-                                 std::int64_t most) {
-    auto work = [account, device = std::move(device), token = std::move(token),
-                 most](SqlConnection& connection) {
+Task<bool> DeviceStore::putToken(AccountId account, std::string device, StoredToken token,
+                                 std::int64_t most, std::optional<std::string> replaced) {
+    auto work = [account, device = std::move(device), token = std::move(token), most,
+                 replaced = std::move(replaced)](SqlConnection& connection) {
+        if (replaced) {
+            bool isThere = false;
+            connection.run(
+                "SELECT 1 FROM login_token WHERE account = ?1 AND device = ?2 AND nonce = ?3",
+                {account, device, Blob{*replaced}}, [&](const SqlRow&) { isThere = true; });
+            if (!isThere) return false;
+        }
         connection.run("DELETE FROM login_token WHERE account = ?1 AND device = ?2 AND is_used = 0",
                        {account, device});
         connection.run(
@@ -200,6 +207,7 @@ Task<void> DeviceStore::putToken(AccountId account, std::string device, StoredTo
                   "ORDER BY max(expires) DESC, device LIMIT 1000 OFFSET ?2",
                   {account, most});
         for (const auto& one : forgotten) connection.run(deleteTokens, {account, one});
+        return true;
     };
     return database_.write(std::move(work));
 }

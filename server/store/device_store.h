@@ -80,9 +80,10 @@ public:
     Task<bool> useToken(AccountId account, std::string device, std::string nonce,
                         std::optional<std::int64_t> counter);
     // In place of one that was given to the same device and not used. Of more than `most` devices
-    // with tokens the one whose token expires first loses it.
-    Task<void> putToken(AccountId account, std::string device, StoredToken token,
-                        std::int64_t most);
+    // with tokens the one whose token expires first loses it. Whoever has logged in by the token
+    // `replaced` gets none when that is gone: it was taken away meanwhile. False then.
+    Task<bool> putToken(AccountId account, std::string device, StoredToken token, std::int64_t most,
+                        std::optional<std::string> replaced = std::nullopt);
 
     // Forgets tokens that expired before `now`, and devices without a token that were last here
     // before `seenSince`. At most `most` of each; returns how many.

@@ -368,16 +368,16 @@ Engine::Activity Engine::activity() const {
     return activity;
 }
 
-Task<void> Engine::backup(std::string path) {
-    auto work = [path](SqlConnection& connection) {
-        static_cast<NativeConnection&>(connection).backup(path);
+Task<void> Engine::backup(std::string path, LongWork longWork) {
+    auto work = [path, longWork](SqlConnection& connection) {
+        static_cast<NativeConnection&>(connection).backup(path, longWork);
     };
     co_await read(std::move(work));
 }
 
-Task<std::vector<std::string>> Engine::verify() {
-    auto work = [](SqlConnection& connection) {
-        return static_cast<NativeConnection&>(connection).verify();
+Task<std::vector<std::string>> Engine::verify(LongWork longWork) {
+    auto work = [longWork](SqlConnection& connection) {
+        return static_cast<NativeConnection&>(connection).verify(longWork);
     };
     auto problems = co_await read(std::move(work));
     co_return problems;

@@ -34,8 +34,8 @@ public:
     bool isPressed() const override { return queue_.isPressed(); }
     Activity activity() const override;
     void close() override;
-    Task<void> backup(std::string path) override;
-    Task<std::vector<std::string>> verify() override;
+    Task<void> backup(std::string path, LongWork longWork = {}) override;
+    Task<std::vector<std::string>> verify(LongWork longWork = {}) override;
 
 protected:
     void enqueueRow(RowQueue& queue, Executor& executor, std::size_t bytes, DoneFunction done,

@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include "store/long_work.h"
 #include "store/sql.h"
 
 #include <cstddef>
@@ -35,8 +36,8 @@ public:
     // A statement of a migration: runs once and is not kept.
     virtual void runOnce(const std::string& sql) = 0;
 
-    virtual void backup(const std::string& path) = 0;
-    virtual std::vector<std::string> verify() = 0;
+    virtual void backup(const std::string& path, const LongWork& work) = 0;
+    virtual std::vector<std::string> verify(const LongWork& work) = 0;
 };
 
 // Makes connections to one database. Thread-safe.

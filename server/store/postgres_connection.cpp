@@ -323,21 +323,23 @@ public:
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) fail(result.get(), sql);
     }
 
-    void backup(const std::string&) override {
+    void backup(const std::string&, const LongWork&) override {
         throw StoreUnavailable{
             "A PostgreSQL database is backed up by its own tools: pg_dump for a copy of one "
             "database, "
             "pg_basebackup for the cluster."};
     }
 
-    std::vector<std::string> verify() override {
+    std::vector<std::string> verify(const LongWork& work) override {
         std::vector<std::string> tables;
         run("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
             "WHERE schemaname = current_schema() ORDER BY 1",
             {}, [&](const SqlRow& row) { tables.emplace_back(row.text(0)); });
         // Reading everything finds pages whose checksum is wrong; each is a problem of its own.
         std::vector<std::string> problems;
+        std::int64_t done = 0;
         for (const auto& table : tables) {
+            goOn(work, done++, std::int64_t(tables.size()));
             const std::string sql = "SELECT count(t.*::text) FROM " + table + " t";
             const Result result{PQexec(handle(), sql.c_str())};
             if (PQresultStatus(result.get()) == PGRES_TUPLES_OK) continue;

@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -195,8 +196,8 @@ public:
         if (prepared) step(prepared, sql, {});
     }
 
-    void backup(const std::string& path) override;
-    std::vector<std::string> verify() override;
+    void backup(const std::string& path, const LongWork& work) override;
+    std::vector<std::string> verify(const LongWork& work) override;
 
 private:
     struct Statement {
@@ -294,7 +295,7 @@ private:
     bool gone_ = false;
 };
 
-void SqliteConnection::backup(const std::string& path) {
+void SqliteConnection::backup(const std::string& path, const LongWork& work) {
     if (std::filesystem::exists(path)) {
         throw StoreUnavailable{"\"" + path + "\" exists already; a backup never overwrites."};
     }
@@ -311,7 +312,14 @@ void SqliteConnection::backup(const std::string& path) {
         run("SELECT count(*) FROM sqlite_schema", {}, {});
         sqlite3_backup* backup = sqlite3_backup_init(opened, "main", handle(), "main");
         if (!backup) fail(opened, "starting the backup");
-        while (sqlite3_backup_step(backup, backupPagesPerStep) == SQLITE_OK) {
+        try {
+            while (sqlite3_backup_step(backup, backupPagesPerStep) == SQLITE_OK) {
+                const std::int64_t total = sqlite3_backup_pagecount(backup);
+                goOn(work, total - sqlite3_backup_remaining(backup), total);
+            }
+        } catch (...) {
+            sqlite3_backup_finish(backup);
+            throw;
         }
         if (sqlite3_backup_finish(backup) != SQLITE_OK) fail(opened, "copying the database");
         // One file, whole in itself.
@@ -327,11 +335,26 @@ void SqliteConnection::backup(const std::string& path) {
     std::filesystem::rename(part, path);
 }
 
-std::vector<std::string> SqliteConnection::verify() {
+// The pages as a whole first, then the rows and indexes of one table after the other.
+std::vector<std::string> SqliteConnection::verify(const LongWork& work) {
+    std::vector<std::string> tables;
+    run("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name", {},
+        [&](const SqlRow& row) { tables.emplace_back(row.text(0)); });
     std::vector<std::string> problems;
-    run("PRAGMA integrity_check", {}, [&](const SqlRow& row) {
-        if (row.text(0) != "ok") problems.emplace_back(row.text(0));
-    });
+    const auto note = [&](const SqlRow& row) {
+        const std::string text{row.text(0)};
+        if (text != "ok" && std::find(problems.begin(), problems.end(), text) == problems.end())
+            problems.push_back(text);
+    };
+    const auto total = std::int64_t(tables.size()) + 2;
+    std::int64_t done = 0;
+    goOn(work, done++, total);
+    run("PRAGMA quick_check", {}, note);
+    for (const auto& table : tables) {
+        goOn(work, done++, total);
+        run("PRAGMA integrity_check(\"" + table + "\")", {}, note);
+    }
+    goOn(work, done++, total);
     run("PRAGMA foreign_key_check", {}, [&](const SqlRow& row) {
         problems.push_back("a row of " + std::string{row.text(0)} + " refers to a missing row of " +
                            std::string{row.text(2)});

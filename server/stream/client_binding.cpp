@@ -218,6 +218,7 @@ void ClientStream::resumeWhenSafe(const Jid& full, const std::string& smId, std:
         });
         return;
     }
+    if (login_->refusesRevoked()) return;
     if (!acknowledge(*session, h)) return;
     StreamManagement& sm = *session->sm();
     // The database still works on the rest: what it stores of it may come twice, but is not lost.

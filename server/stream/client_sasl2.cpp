@@ -304,6 +304,7 @@ Task<void> ClientLogin::runAll(const std::vector<LoginHandler>& handlers) {
 }
 
 void ClientLogin::resumeOrBind() {
+    if (refusesRevoked()) return;
     stream_.authenticated_ = login_->account;
     const Element* resume = login_->request->child("resume", ns::streamManagement);
     if (resume)
@@ -341,6 +342,7 @@ void ClientLogin::bindOrFinish() {
 
 // The client goes on with RFC 6120, 7, on the same stream.
 void ClientLogin::finishUnbound() {
+    if (refusesRevoked()) return;
     writeSuccess(login_->account.text());
     stream_.sendFeatures();
     isCompleting_ = false;

@@ -47,6 +47,7 @@ int serve(const StartRequest& request, const OptionList& options) {
         co_return;
     };
     controls->stop = [&] { signals.raise(Signals::Event::Stop); };
+    controls->restart = controls->stop;
 
     CommandRegistry registry;
     const auto registrations = addServerCommands(registry, controls);

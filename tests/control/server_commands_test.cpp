@@ -7,6 +7,7 @@
 #include "tests/control/support/thread_executor.h"
 #include "tests/support/catch.h"
 
+#include <algorithm>
 #include <future>
 #include <mutex>
 
@@ -48,6 +49,7 @@ struct House {
             return apply(std::move(next), changes.options.size());
         };
         controls->stop = [this] { stopped = true; };
+        controls->restart = [this] { restarted = true; };
         controls->addStatus = [](CommandResult& result) { result.fact("sessions", 3); };
         registrations = addServerCommands(registry, controls);
     }
@@ -70,7 +72,7 @@ struct House {
     test::TemporaryFolder folder;
     OptionList options;
     ConfigPtr config;
-    bool refuses = false, stopped = false;
+    bool refuses = false, stopped = false, restarted = false;
     std::size_t applied = 0;
     CommandRegistry registry;
     std::shared_ptr<ServerControls> controls = std::make_shared<ServerControls>();
@@ -224,8 +226,35 @@ TEST_CASE("metrics are a table for people and a page for Prometheus") {
 TEST_CASE("stop asks first and tells the server") {
     House house;
     for (const auto& command : house.registry.list()) {
-        CHECK((command.danger == Danger::Dangerous) == (command.name == "stop"));
+        CHECK((command.danger == Danger::Dangerous) ==
+              (command.name == "stop" || command.name == "restart"));
     }
     CHECK(house.call("stop").text() == "The server is stopping.");
     CHECK(house.stopped);
+    CHECK(!house.restarted);
+    CHECK(house.call("restart").text() == "The server is restarting.");
+    CHECK(house.restarted);
+}
+
+TEST_CASE("an end of the server that waits is told, replaced and taken back") {
+    House house;
+    const auto tells = [&](std::string_view fact) {
+        const auto status = house.call("status");
+        return std::any_of(status.facts().begin(), status.facts().end(),
+                           [fact](const Fact& one) { return one.name == fact; });
+    };
+    CHECK(house.call("stop", {{"cancel", true}}).error().code == "not-found");
+    CHECK(house.call("stop", {{"delay", std::string{"8d"}}}).error().code == "invalid");
+    CHECK(!tells("stops-in"));
+    CHECK(house.call("stop", {{"delay", std::string{"1h"}}}).text() == "The server stops in 1 h.");
+    CHECK(tells("stops-in"));
+    const auto later = house.call("restart", {{"delay", std::string{"1d"}},
+                                              {"announcement", std::string{"Good night"}}});
+    CHECK(later.warnings().size() == 1);  // nobody can be told
+    CHECK(!tells("stops-in"));
+    CHECK(tells("restarts-in"));
+    CHECK(!house.call("restart", {{"cancel", true}}).isRefusal());
+    CHECK(!tells("restarts-in"));
+    CHECK(!house.stopped);
+    CHECK(!house.restarted);
 }

@@ -210,3 +210,33 @@ TEST_CASE("short ways to add a field write what the long ones do") {
           "<value>two</value></field><field var='c' type='boolean' label='Sea'>"
           "<value>1</value></field></x>");
 }
+
+TEST_CASE("a number of a field is one, or none at all") {
+    using Values = std::vector<std::string>;
+    struct Row {
+        Values values;
+        std::optional<std::int64_t> number;
+    };
+    const Row rows[] = {
+        {{}, 0},
+        {{""}, 0},
+        {{"none"}, 0},
+        {{"0"}, 0},
+        {{"7"}, 7},
+        {{"100"}, 100},
+        {{"7", "8"}, 7},
+        {{"101"}, std::nullopt},
+        {{"-1"}, std::nullopt},
+        {{"+1"}, std::nullopt},
+        {{" 1"}, std::nullopt},
+        {{"1 "}, std::nullopt},
+        {{"1.5"}, std::nullopt},
+        {{"0x10"}, std::nullopt},
+        {{"None"}, std::nullopt},
+        {{"99999999999999999999"}, std::nullopt},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.values);
+        CHECK(readNumber(row.values, 100) == row.number);
+    }
+}

@@ -25,6 +25,35 @@ host_admins = ["nurse@capulet.example"]
 
 const std::string capulet = "capulet.example";
 
+// A command of three steps, each of which takes four seconds.
+struct Tortoise {
+    int steps = 0;
+    bool wasAbandoned = false;
+
+    static Task<bool> wait(Executor& executor) {
+        UniqueFunction<void(UniqueFunction<void(bool)>)> begin =
+            [&executor](UniqueFunction<void(bool)> resolve) {
+                auto timer = std::make_shared<Timer>();
+                auto shared = std::make_shared<UniqueFunction<void(bool)>>(std::move(resolve));
+                *timer =
+                    executor.after(std::chrono::seconds{4}, [timer, shared] { (*shared)(true); });
+            };
+        Callback<bool> passed(std::move(begin));
+        const bool isOver = co_await passed;
+        co_return isOver;
+    }
+    Task<CommandResult> crawl(CommandCall& call) {
+        while (steps < 3) {
+            const bool isOver = co_await wait(call.executor());
+            (void)isOver;
+            wasAbandoned = call.isAbandoned();
+            if (wasAbandoned) co_return CommandResult::refusal("failed", "Given up.");
+            call.progress({.text = "steps", .done = ++steps, .total = 3});
+        }
+        co_return CommandResult::message("There.");
+    }
+};
+
 }  // namespace
 
 TEST_CASE("an operator sees the commands that he may use, and nobody else sees any") {
@@ -91,6 +120,75 @@ TEST_CASE("nobody runs a command that is not for him") {
     // The administrator of one host is nothing on another, and nothing over the server.
     CHECK(commandNodes(nurse, capulet).contains("http://jabber.org/protocol/admin#add-user"));
     CHECK(commandNodes(nurse, "montague.example").empty());
+}
+
+TEST_CASE("a command that takes long tells how far it is, and ends when nobody waits for it") {
+    CommandStage stage{toml};
+    Tortoise tortoise;
+    stage.registrations.push_back(stage.registry.add(
+        {.name = "crawl", .summary = "Takes its time", .run = [&tortoise](CommandCall& call) {
+             return tortoise.crawl(call);
+         }}));
+    auto& escalus = stage.server.login("escalus@capulet.example/throne");
+    const std::string node = "urn:epode:command:crawl";
+    const auto afterSeconds = [&](int seconds) {
+        stage.server.advance(std::chrono::seconds{seconds});
+        return escalus.next();
+    };
+    escalus.send(
+        "<iq type='set' id='a' to='capulet.example'><command xmlns='"
+        "http://jabber.org/protocol/commands' node='" +
+        node + "'/></iq>");
+    CHECK(escalus.next() == "");
+    const auto told = command(afterSeconds(5));
+    CHECK(told.status == "executing");
+    CHECK(told.actions == "next");
+    CHECK(told.notes == std::vector<std::string>{"info: steps: 1 of 3 (33 %)"});
+    for (const std::string action : {"prev", "complete"})
+        CHECK(commandOutcome(act(escalus, capulet, told, action)) ==
+              "modify bad-request bad-action");
+    auto& other = stage.server.login("escalus@capulet.example/other");
+    escalus.forget();
+    CHECK(commandOutcome(act(other, capulet, told, "cancel")) ==
+          "modify bad-request bad-sessionid");
+    const auto asksAgain = [&] {
+        escalus.send(
+            "<iq type='set' id='b' to='capulet.example'><command xmlns='"
+            "http://jabber.org/protocol/commands' node='" +
+            node + "' sessionid='" + told.session + "' action='next'/></iq>");
+    };
+
+    SECTION("done") {
+        asksAgain();
+        CHECK(command(afterSeconds(5)).notes ==
+              std::vector<std::string>{"info: steps: 2 of 3 (66 %)"});
+        asksAgain();
+        // It is told at once, and once.
+        const auto done = command(afterSeconds(2));
+        CHECK(done.status == "completed");
+        CHECK(done.notes == std::vector<std::string>{"info: There."});
+        CHECK(commandOutcome(act(escalus, capulet, told, "next")) ==
+              "cancel not-allowed session-expired");
+    }
+    SECTION("done while nobody has asked") {
+        stage.server.advance(std::chrono::seconds{20});
+        const auto done = command(act(escalus, capulet, told, "next"));
+        CHECK(done.status == "completed");
+        CHECK(done.notes == std::vector<std::string>{"info: There."});
+    }
+    SECTION("cancelled") {
+        CHECK(command(act(escalus, capulet, told, "cancel")).status == "canceled");
+        stage.server.advance(std::chrono::seconds{20});
+        CHECK(tortoise.wasAbandoned);
+        CHECK(tortoise.steps == 1);
+    }
+    SECTION("with the plugin") {
+        stage.server.rewire();
+        stage.server.advance(std::chrono::seconds{20});
+        CHECK(tortoise.wasAbandoned);
+        CHECK(commandOutcome(act(escalus, capulet, told, "next")) ==
+              "modify bad-request bad-sessionid");
+    }
 }
 
 TEST_CASE("a declared command asks for its arguments, and does what it says") {

@@ -1,4 +1,5 @@
 // Service administration (XEP-0133).
+#include "control/stop_commands.h"
 #include "tests/plugins/commands.h"
 
 using namespace epode;
@@ -238,27 +239,150 @@ TEST_CASE("the message of the day is set, edited and deleted in a client") {
           "modify bad-request bad-payload");
 }
 
-TEST_CASE("a stop is announced and waits for its time") {
+TEST_CASE("a stop or a restart is announced and waits for its time") {
+    const bool isRestart = GENERATE(false, true);
+    const std::string name = isRestart ? "restart" : "shutdown";
+    CAPTURE(name);
     CommandStage stage{toml};
-    int stops = 0;
-    stage.registrations.push_back(
-        stage.registry.add({.name = "stop", .summary = "Stops", .answer = [&](CommandCall& call) {
-                                CHECK(call.caller().name == "escalus@capulet.example/throne");
-                                ++stops;
-                                return CommandResult{};
-                            }}));
+    int stops = 0, restarts = 0;
+    const auto end = std::make_shared<PlannedEnd>(
+        stage.registry, PlannedEnd::Ways{.stop = [&] { ++stops; }, .restart = [&] { ++restarts; }});
+    for (auto& one : addStopCommands(stage.registry, end))
+        stage.registrations.push_back(std::move(one));
     auto& escalus = stage.server.login("escalus@capulet.example/throne");
+    auto& peter = stage.server.login("peter@capulet.example/hall");
     auto& juliet = stage.server.login("juliet@capulet.example/balcony");
     juliet.forget();
-    const auto done = run(escalus, "shutdown", {{"delay", "30"}, {"announcement", "Good night"}});
+    CHECK(outcome(execute(peter, capulet, admin(name))) == "cancel forbidden");
+    const auto done = run(escalus, name, {{"delay", "30"}, {"announcement", "Good night"}});
     CHECK(command(done).status == "completed");
+    CHECK(end->next()->in > std::chrono::seconds{20});
     stage.server.advance(std::chrono::seconds{29});
     CHECK(bodies(juliet) == std::vector<std::string>{"Good night"});
-    CHECK(stops == 0);
-    stage.server.advance(std::chrono::seconds{2});
-    CHECK(stops == 1);
-    stage.server.advance(std::chrono::seconds{60});
-    CHECK(stops == 1);
-    CHECK(commandOutcome(run(escalus, "shutdown", {{"delay", "1"}})) ==
+    CHECK(stops + restarts == 0);
+    // A later request takes the place of the first.
+    CHECK(command(run(escalus, name, {{"delay", "60"}})).status == "completed");
+    stage.server.advance(std::chrono::seconds{31});
+    CHECK(stops + restarts == 0);
+    stage.server.advance(std::chrono::seconds{30});
+    CHECK(stops == (isRestart ? 0 : 1));
+    CHECK(restarts == (isRestart ? 1 : 0));
+    stage.server.advance(std::chrono::seconds{120});
+    CHECK(stops + restarts == 1);
+    CHECK(commandOutcome(run(escalus, name, {{"delay", "1"}})) == "modify bad-request bad-payload");
+}
+
+TEST_CASE("active is who uses a client that is here, idle who doesn't") {
+    CommandStage stage{toml};
+    auto& escalus = stage.server.login("escalus@capulet.example/throne");
+    const auto arrives = [&](const std::string& full, const std::string& presence) -> TestClient& {
+        auto& client = stage.server.login(full, false);
+        client.send(presence);
+        return client;
+    };
+    arrives("juliet@capulet.example/balcony", "<presence/>");
+    arrives("nurse@capulet.example/room", "<presence><show>away</show></presence>");
+    arrives("paris@capulet.example/a", "<presence><show>xa</show></presence>");
+    arrives("paris@capulet.example/b", "<presence><show>dnd</show></presence>");
+    auto& phone = arrives("tybalt@capulet.example/phone", "<presence/>");
+    phone.send("<inactive xmlns='urn:xmpp:csi:0'/>");
+    auto& gone = stage.server.login("peter@capulet.example/hall", false);
+    gone.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>").send("<presence/>");
+    gone.cut();
+    stage.server.run();
+    stage.server.login("sampson@capulet.example/silent", false);
+    arrives("romeo@montague.example/orchard", "<presence/>");
+
+    const auto number = [&](const std::string& which) {
+        const auto told = command(execute(escalus, capulet, admin("get-" + which + "-users-num")));
+        CHECK(told.status == "completed");
+        return std::string{told.form->text(which + "usersnum")};
+    };
+    const auto listed = [&](const std::string& node, const std::string& var) {
+        const auto told = command(run(escalus, node, {{"max_items", "50"}}));
+        CHECK(told.status == "completed");
+        return told.form->find(var)->values;
+    };
+    using Jids = std::vector<std::string>;
+    CHECK(number("online") == "6");
+    CHECK(number("active") == "3");
+    CHECK(number("idle") == "3");
+    CHECK(listed("get-active-users", "activeuserjids") ==
+          Jids{"escalus@capulet.example", "juliet@capulet.example", "paris@capulet.example"});
+    CHECK(listed("get-idle-users", "idleuserjids") ==
+          Jids{"nurse@capulet.example", "peter@capulet.example", "tybalt@capulet.example"});
+    phone.send("<active xmlns='urn:xmpp:csi:0'/>");
+    CHECK(number("active") == "4");
+}
+
+TEST_CASE("the list of blocked addresses is edited as a whole") {
+    CommandStage stage{toml};
+    auto& escalus = stage.server.login("escalus@capulet.example/throne");
+    auto& nurse = stage.server.login("nurse@capulet.example/room");
+    auto& peter = stage.server.login("peter@capulet.example/hall");
+    for (auto* stranger : {&nurse, &peter})
+        CHECK(outcome(execute(*stranger, capulet, admin("edit-blacklist"))) == "cancel forbidden");
+    const auto shown = [&] {
+        const auto asked = command(execute(escalus, capulet, admin("edit-blacklist")));
+        return asked.form->find("blacklistjids")->values;
+    };
+    using Jids = std::vector<std::string>;
+    CHECK(shown().empty());
+    CHECK(command(run(escalus, "edit-blacklist",
+                      {{"blacklistjids", "tybalt@verona.example/street\nspam.example"}}))
+              .notes.empty());
+    CHECK(shown() == Jids{"spam.example", "tybalt@verona.example"});
+    // The own hosts can't be blocked; the rest of the list is taken.
+    const auto some = command(
+        run(escalus, "edit-blacklist",
+            {{"blacklistjids", "capulet.example\ntybalt@verona.example\nparis@verona.example"}}));
+    CHECK(some.status == "completed");
+    REQUIRE(some.notes.size() == 1);
+    CHECK(some.notes.front().find("capulet.example") != std::string::npos);
+    CHECK(shown() == Jids{"paris@verona.example", "tybalt@verona.example"});
+    CHECK(commandOutcome(run(escalus, "edit-blacklist", {{"blacklistjids", "@"}})) ==
           "modify bad-request bad-payload");
+    CHECK(command(run(escalus, "edit-blacklist", {})).status == "completed");
+    CHECK(shown().empty());
+}
+
+TEST_CASE("every use case of XEP-0133 has its command, but for those that are not to be had") {
+    CommandStage stage{toml};
+    auto& escalus = stage.server.login("escalus@capulet.example/throne");
+    const auto nodes = commandNodes(escalus, capulet);
+    for (const std::string name : {"add-user",
+                                   "delete-user",
+                                   "disable-user",
+                                   "reenable-user",
+                                   "end-user-session",
+                                   "change-user-password",
+                                   "get-user-roster",
+                                   "get-user-lastlogin",
+                                   "user-stats",
+                                   "edit-blacklist",
+                                   "get-registered-users-num",
+                                   "get-disabled-users-num",
+                                   "get-online-users-num",
+                                   "get-active-users-num",
+                                   "get-idle-users-num",
+                                   "get-registered-users-list",
+                                   "get-disabled-users-list",
+                                   "get-online-users-list",
+                                   "get-active-users",
+                                   "get-idle-users",
+                                   "announce",
+                                   "set-motd",
+                                   "edit-motd",
+                                   "delete-motd",
+                                   "set-welcome",
+                                   "delete-welcome",
+                                   "edit-admin",
+                                   "restart",
+                                   "shutdown"}) {
+        CAPTURE(name);
+        CHECK(nodes.contains(admin(name)));
+    }
+    // plugins/adhoc/README.md tells why.
+    for (const std::string name : {"get-user-password", "edit-whitelist", "add-to-whitelist"})
+        CHECK(!nodes.contains(admin(name)));
 }

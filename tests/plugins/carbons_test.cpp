@@ -428,6 +428,103 @@ TEST_CASE("what waits is copied when it is taken, to those who were there when i
     CHECK(messages(negative) == Texts{});
 }
 
+TEST_CASE("who has a waiting message as a copy is not given the message besides") {
+    TestServer server;
+    auto& friendly = server.login(romeo + "/orchard");
+    const Texts copy{"received " + romeo + "/orchard " + juliet + " one"};
+    const auto later = [&server] {
+        auto& phone = server.login(juliet + "/phone", false);
+        phone.available();
+        server.advance(seconds{1});
+        return heard(phone);
+    };
+
+    SECTION("without stream management") {
+        auto& desk = withCarbons(server, juliet + "/desk", -1);
+        friendly.send(chat(juliet, "one"));
+        CHECK(messages(desk) == copy);
+        desk.send("<presence/>");
+        server.advance(seconds{1});
+        CHECK(messages(desk) == Texts{});
+        CHECK(later() == Texts{});
+    }
+    SECTION("when it has acknowledged the copy") {
+        auto& desk = withCarbonsAndSm(server, juliet + "/desk", -1);
+        friendly.send(chat(juliet, "one"));
+        CHECK(messages(desk) == copy);
+        acknowledgeAll(server, desk);
+        friendly.send(chat(juliet, "two"));
+        desk.forget().send("<presence/>");
+        server.advance(seconds{1});
+        CHECK(messages(desk) == Texts{});
+        friendly.send(chat(juliet, "three"));
+        CHECK(messages(desk) == Texts{romeo + "/orchard three"});
+        acknowledgeAll(server, desk);
+        CHECK(later() == Texts{});
+    }
+    SECTION("but who may have lost the copy with its connection leaves the message to others") {
+        auto& desk = withCarbonsAndSm(server, juliet + "/desk", -1);
+        friendly.send(chat(juliet, "one"));
+        CHECK(messages(desk) == copy);
+        desk.send("<presence/>");
+        server.advance(seconds{1});
+        CHECK(messages(desk) == Texts{});
+        desk.cut();
+        server.advance(std::chrono::hours{1});
+        CHECK(later() == Texts{"late one"});
+    }
+    SECTION("also when another client takes the message from the log") {
+        auto& desk = withCarbonsAndSm(server, juliet + "/desk", -1);
+        friendly.send(chat(juliet, "one"));
+        CHECK(messages(desk) == copy);
+        auto& phone = server.login(juliet + "/phone", false).forget();
+        server.database().setDelay(std::chrono::milliseconds{50});
+        phone.sendSoon("<presence><priority>5</priority></presence>");
+        desk.sendSoon("<presence/>");
+        server.advance(seconds{1});
+        CHECK(heard(phone) == Texts{"late one"});
+        CHECK(messages(desk) == Texts{});
+    }
+    SECTION("over a restart as well") {
+        auto& desk = server.login(juliet + "/desk", false);
+        desk.forget().send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+        const auto enabled = parseXml(desk.next(), ns::client);
+        const std::string id{(*enabled)->get("id")};
+        enable(desk);
+        desk.available(-1);
+        friendly.send(chat(juliet, "one"));
+        const bool isAcknowledged = GENERATE(true, false);
+        const auto handled = desk.handled();
+        if (isAcknowledged) acknowledgeAll(server, desk);
+        desk.cut();
+        server.restart();
+        auto& back = server.connect({}, true);
+        back.sendHeader().logIn("juliet").sendHeader().forget();
+        back.send("<resume xmlns='urn:xmpp:sm:3' previd='" + id + "' h='" +
+                  std::to_string(handled) + "'/>");
+        back.forget().send("<presence/>");
+        server.advance(seconds{1});
+        CHECK(messages(back) == Texts{});
+        CHECK(later() == Texts{});
+    }
+}
+
+TEST_CASE("a copy takes no message from a client that has no copies") {
+    TestServer server;
+    auto& desk = withCarbonsAndSm(server, juliet + "/desk", -1);
+    auto& friendly = server.login(romeo + "/orchard");
+    friendly.send(chat(juliet, "one"));
+    CHECK(messages(desk).size() == 1);
+    acknowledgeAll(server, desk);
+    auto& phone = server.login(juliet + "/phone", false);
+    phone.available();
+    server.advance(seconds{1});
+    CHECK(heard(phone) == Texts{"late one"});
+    desk.send("<presence/>");
+    server.advance(seconds{1});
+    CHECK(messages(desk) == Texts{});
+}
+
 TEST_CASE("every client sees what comes while older messages are read from the log, once") {
     TestServer server;
     auto& friendly = server.login(romeo + "/orchard");

@@ -203,6 +203,58 @@ TEST_CASE("a device whose access is revoked while it logs in gets no session") {
     success2(again);
 }
 
+TEST_CASE("no token outlives its revocation, whatever a login by it has come to") {
+    // The disk is slow; the login begins that much before the revocation, or after it.
+    for (auto lead = -60ms; lead <= 60ms; lead += 2ms) {
+        CAPTURE(lead.count());
+        TestServer server{"[fast]\nrotate_after = '1s'"};
+        server.addAccount("juliet@capulet.example");
+        const auto token = getToken(server, "juliet");
+        server.advance(2s);
+        std::string id;
+        for (const auto& one : list(loginAs(server, laptop)))
+            if (one.text.find("Balcony") != std::string::npos) id = one.id;
+        REQUIRE(!id.empty());
+        auto& client = open(server).forget();
+        const auto login =
+            byToken(client, "juliet", "HT-SHA-256-EXPR", token, phone, {},
+                    requestToken("HT-SHA-256-EXPR") + (lead.count() % 4 == 0 ? bind2() : ""));
+        server.database().setDelay(10ms);
+        CommandRegistry registry;
+        std::vector<CommandRegistry::Registration> registered;
+        for (auto& one : devices::commands(server.server()))
+            registered.push_back(registry.add(std::move(one)));
+        bool isDone = false;
+        const auto revoke = [&] {
+            registry.call("device revoke",
+                          {{"address", std::string{"juliet@capulet.example"}}, {"id", id}},
+                          {.name = "root", .permission = Permission::Operate, .door = "test"},
+                          server.server().shard(0).executor(), [&isDone](CommandResult result) {
+                              CHECK_FALSE(result.isRefusal());
+                              isDone = true;
+                          });
+        };
+        if (lead < 0ms) revoke();
+        else client.sendSoon(login);
+        server.advance(lead < 0ms ? -lead : lead);
+        if (lead < 0ms) client.sendSoon(login);
+        else revoke();
+        server.advance(1s);
+        server.database().setDelay(0ms);
+        REQUIRE(isDone);
+
+        client.sendSoon("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+        server.advance(1s);
+        CHECK(client.bytes().find("<jid>") == std::string::npos);
+        std::vector<std::string> tokens{token};
+        for (auto at = client.bytes().find(" token='"); at != std::string::npos;
+             at = client.bytes().find(" token='", at + 1))
+            tokens.push_back(client.bytes().substr(at + 8, client.bytes().find('\'', at + 8) - at - 8));
+        for (const auto& one : tokens)
+            CHECK(tryToken(server, "juliet", "HT-SHA-256-EXPR", one) == "not-authorized");
+    }
+}
+
 TEST_CASE("which device a session belongs to is known after a restart") {
     TestServer server;
     server.addAccount("juliet@capulet.example");

@@ -403,7 +403,7 @@ TEST_CASE("a session that ends while it holds gives its messages back") {
         other.send("</stream:stream>");
     }
     scene.server.advance(std::chrono::hours{1});
-    CHECK(scene.phone->bytes().find("r1") == std::string::npos);
+    CHECK(scene.phone->bytes().find("id='r1'") == std::string::npos);
     auto& later = scene.server.login(juliet + "/later", false);
     const auto got = kinds(later.available());
     CHECK(std::count(got.begin(), got.end(), "message r1") == 1);

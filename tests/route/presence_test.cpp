@@ -437,6 +437,25 @@ TEST_CASE("a probe of nobody is answered as a stranger's is, so that it tells no
     stage.otherServerGetsNothing();
 }
 
+TEST_CASE("a user who probes a stranger of the own server learns nothing") {
+    Stage stage;
+    auto& juliet = stage.connects("juliet@capulet.example/balcony");
+    auto& romeo = stage.connects("romeo@capulet.example/orchard");
+    juliet.sends("<presence/>");
+    romeo.sends("<presence/>");
+    juliet.forgets();
+    romeo.forgets();
+    for (const std::string who : {"romeo", "nobody"})
+        for (const std::string resource : {"", "/orchard"})
+            for (const std::string id : {"", " id='p'"}) {
+                CAPTURE(who, resource, id);
+                juliet.sends("<presence type='probe' to='" + who + "@capulet.example" + resource +
+                             "'" + id + "/>");
+                juliet.getsNothing();
+            }
+    romeo.getsNothing();
+}
+
 TEST_CASE("who got directed presence may probe that resource") {
     Stage stage;
     auto& romeo = stage.connects("romeo@capulet.example/orchard");

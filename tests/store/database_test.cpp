@@ -504,6 +504,39 @@ TEST_CASE("a backup taken while the server writes is a whole database") {
     });
 }
 
+TEST_CASE("a check and a backup tell how far they are, and end when they shall") {
+    overDatabases({Kind::Disk}, [](Setup& setup) {
+        setup.database().migrate(noteTable);
+        for (int n = 0; n < 50; ++n)
+            setup.await(
+                setup.database().write(insertNote(std::to_string(n) + std::string(5000, 'x'))));
+        std::vector<std::int64_t> steps;
+        std::int64_t all = 0;
+        const LongWork count = [&](std::int64_t done, std::int64_t total) {
+            CHECK((done >= 0 && done <= total));
+            steps.push_back(done);
+            all = total;
+            return true;
+        };
+        CHECK(setup.await(setup.database().verify(count)).empty());
+        CHECK(std::int64_t(steps.size()) == all);
+        CHECK(std::is_sorted(steps.begin(), steps.end()));
+
+        const LongWork end = [](std::int64_t, std::int64_t) { return false; };
+        CHECK_THROWS_AS(setup.await(setup.database().verify(end)), StoreUnavailable);
+        // It is of use afterwards.
+        setup.await(setup.database().write(insertNote("goes on")));
+        CHECK(setup.await(setup.database().verify()).empty());
+    });
+    overDatabases({Kind::Postgres}, [](Setup& setup) {
+        setup.database().migrate(noteTable);
+        int steps = 0;
+        const LongWork end = [&steps](std::int64_t, std::int64_t) { return ++steps < 1; };
+        CHECK_THROWS_AS(setup.await(setup.database().verify(end)), StoreUnavailable);
+        CHECK(setup.await(setup.database().verify()).empty());
+    });
+}
+
 TEST_CASE("a damaged file is found by verify") {
     overDatabases({Kind::Disk}, [](Setup& setup) {
         setup.database().migrate(noteTable);

@@ -46,8 +46,12 @@ public:
     bool isPressed() const override { return writes_.size() > pressedAbove_; }
     Activity activity() const override { return inner_->activity(); }
     void close() override { inner_->close(); }
-    Task<void> backup(std::string path) override { return inner_->backup(path); }
-    Task<std::vector<std::string>> verify() override { return inner_->verify(); }
+    Task<void> backup(std::string path, LongWork work = {}) override {
+        return inner_->backup(path, std::move(work));
+    }
+    Task<std::vector<std::string>> verify(LongWork work = {}) override {
+        return inner_->verify(std::move(work));
+    }
 
 protected:
     void enqueueRow(RowQueue& queue, Executor& executor, std::size_t bytes, DoneFunction done,
