@@ -173,7 +173,8 @@ void Federation::ponged(const std::string& local, const std::string& remote,
 
 void Federation::meetAgain(const std::string& remote) {
     for (const auto& remotes : remotes_)
-        remotes->shard().executor().post([&remotes = *remotes, remote] { remotes.meetAgain(remote); });
+        remotes->shard().executor().post(
+            [&remotes = *remotes, remote] { remotes.meetAgain(remote); });
 }
 
 void Federation::verify(Shard& shard, std::uint64_t stream, const std::string& local,
@@ -208,9 +209,10 @@ void Federation::resumeWayBack(Shard& shard, std::uint64_t stream, const std::st
                                   done = std::move(done)]() mutable {
         const bool isTaken = home.resumedBack(local, remote, std::move(offer));
         // What the link writes is posted at the end of this turn, and comes after the answer.
-        asking.shard().executor().post([&asking, stream, isTaken, done = std::move(done)]() mutable {
-            if (asking.incoming(stream)) done(isTaken);
-        });
+        asking.shard().executor().post(
+            [&asking, stream, isTaken, done = std::move(done)]() mutable {
+                if (asking.incoming(stream)) done(isTaken);
+            });
     });
 }
 

@@ -231,10 +231,9 @@ void RemoteIncoming::accepted(const std::string& local, const std::string& remot
         wayBackFrom_ = local;
         wayBackTo_ = remote;
     }
-    remoteLog.info("another server is connected", {{"domain", remote},
-                                                   {"to", local},
-                                                   {"by", shownBy()},
-                                                   {"address", peerAddress()}});
+    remoteLog.info(
+        "another server is connected",
+        {{"domain", remote}, {"to", local}, {"by", shownBy()}, {"address", peerAddress()}});
     if (wayBack_ == WayBack::None || !isFirst)
         remotes().federation().isThere(remote);
     else if (!isAuthenticatedBySasl_)
@@ -284,8 +283,7 @@ void RemoteIncoming::receiveWayBack() {
 // The other server says next whether it counts what it gets.
 void RemoteIncoming::waitToOpenWayBack() {
     if (wayBack_ != WayBack::Wanted || wayBackPatience_) return;
-    wayBackPatience_ =
-        shard().executor().after(wayBackPatience, [this] { openWayBack(); });
+    wayBackPatience_ = shard().executor().after(wayBackPatience, [this] { openWayBack(); });
 }
 
 void RemoteIncoming::openWayBack() {
@@ -432,18 +430,18 @@ void RemoteIncoming::resumeManagement(const Element& element) {
             offer.isManaged = true;
             offer.id = id;
             offer.resumed = h;
-            remotes().federation().resumeWayBack(
-                shard(), number(), wayBackFrom_, wayBackTo_, std::move(offer),
-                [this, id, handled = *handled](bool isTaken) {
-                    if (isTaken) {
-                        resumeWith(id, handled);
-                    } else {
-                        wayBack_ = WayBack::Wanted;
-                        failManagement("item-not-found", handled);
-                        waitToOpenWayBack();
-                    }
-                    resume();
-                });
+            remotes().federation().resumeWayBack(shard(), number(), wayBackFrom_, wayBackTo_,
+                                                 std::move(offer),
+                                                 [this, id, handled = *handled](bool isTaken) {
+                                                     if (isTaken) {
+                                                         resumeWith(id, handled);
+                                                     } else {
+                                                         wayBack_ = WayBack::Wanted;
+                                                         failManagement("item-not-found", handled);
+                                                         waitToOpenWayBack();
+                                                     }
+                                                     resume();
+                                                 });
         });
 }
 

@@ -26,7 +26,8 @@ public:
     // Whether our link sends on it, and ends it at a stop.
     bool isWayBack() const { return wayBack_ == WayBack::Open; }
     // What the link sends; `pending` is told what is left of it.
-    void sendBack(const std::string& bytes, const std::shared_ptr<std::atomic<std::size_t>>& pending);
+    void sendBack(const std::string& bytes,
+                  const std::shared_ptr<std::atomic<std::size_t>>& pending);
     void endWith(const StreamError& error);
 
 private:

@@ -69,8 +69,7 @@ bool isDurable(const Stanza& stanza) {
 
 // Who has gone is not asked again later.
 bool isPatient(const Stanza& stanza) {
-    return isDurable(stanza) ||
-           (stanza.isPresence() && stanza.type() == StanzaType::Unavailable);
+    return isDurable(stanza) || (stanza.isPresence() && stanza.type() == StanzaType::Unavailable);
 }
 
 // What can be told and asked anew.
@@ -242,7 +241,8 @@ void RemoteLink::write(const Stanza& stanza, std::string_view insertion) {
 void RemoteLink::writeItem(const Item& item) {
     std::string insertion;
     const auto waited = remotes_.shard().executor().wallNow() - item.queued;
-    if (item.stanza->isMessage() && item.isDurable && waited >= stampAfter && !item.stanza->child("delay", ns::delay)) {
+    if (item.stanza->isMessage() && item.isDurable && waited >= stampAfter &&
+        !item.stanza->child("delay", ns::delay)) {
         insertion.append("<delay xmlns='urn:xmpp:delay' from='");
         escapeAttribute(insertion, local_);
         insertion.append("' stamp='");
@@ -540,8 +540,8 @@ void RemoteLink::giveUp(const RemoteFailure& failure) {
     }
     refuseImpatient(copy, copy.condition != Condition::RemoteServerTimeout);
     storeLate(Duration{});
-    const bool mayOwe = failures_ < owingFailuresMax &&
-                        copy.condition == Condition::RemoteServerTimeout && !trace_;
+    const bool mayOwe =
+        failures_ < owingFailuresMax && copy.condition == Condition::RemoteServerTimeout && !trace_;
     wantsBack_ = wantsBack_ && mayOwe;
     owesPresence_ = owesPresence_ && mayOwe;
     if (wantsToSend() && !trace_) scheduleRetry();
@@ -821,8 +821,8 @@ void RemoteLink::check(SteadyTime now) {
 }
 
 bool RemoteLink::isForgettable(SteadyTime now) const {
-    return !stream_ && !dial_ && !reverse_ && !retry_ && items_.empty() && verifications_.empty() && !isClosing_ &&
-           now - lastUsed_ >= rememberedFor;
+    return !stream_ && !dial_ && !reverse_ && !retry_ && items_.empty() && verifications_.empty() &&
+           !isClosing_ && now - lastUsed_ >= rememberedFor;
 }
 
 void RemoteLink::settingsChanged() {

@@ -68,7 +68,9 @@ public:
 
     // ---- for the connection
 
-    bool wantsToSend() const { return !items_.empty() || wantsReady_ || wantsBack_ || owesPresence_; }
+    bool wantsToSend() const {
+        return !items_.empty() || wantsReady_ || wantsBack_ || owesPresence_;
+    }
     bool hasVerifications() const { return !verifications_.empty(); }
     const RemoteTrace& trace() const { return trace_; }
     void find(RemoteStep step, bool isGood, std::string text, std::string advice = {}) const;
@@ -215,11 +217,11 @@ private:
     std::vector<Verification> verifications_;
     SteadyTime lastUsed_;
     bool wantsReady_ = false;
-    bool wantsBack_ = false;  // the other server may have something for us
+    bool wantsBack_ = false;         // the other server may have something for us
     bool hasShownPresence_ = false;  // on this connection
     bool owesPresence_ = false;      // what was shown or asked may not have arrived
-    bool isClosing_ = false;  // the server stops
-    bool isStoring_ = false;  // and nothing is waited for any more but the store
+    bool isClosing_ = false;         // the server stops
+    bool isStoring_ = false;         // and nothing is waited for any more but the store
     std::shared_ptr<void> kept_;
     Timer closing_;
     UniqueFunction<void()> probed_;

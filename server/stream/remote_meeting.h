@@ -1,5 +1,5 @@
-// After a link was broken, people here and there may have a wrong idea of who is online: presence is
-// not kept for who is away. The accounts of a shard ask and tell their contacts there anew.
+// After a link was broken, people here and there may have a wrong idea of who is online: presence
+// is not kept for who is away. The accounts of a shard ask and tell their contacts there anew.
 #pragma once
 
 #include "core/executor.h"

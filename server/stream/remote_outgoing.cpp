@@ -299,8 +299,8 @@ void RemoteOutgoing::receiveDialback(const Element& element) {
     const auto answer = DialbackElement::read(element, isMalformed);
     if (!answer || !link_) return;
     if (answer->type == Type::Request) {
-        // Questions are for the connections that others make; where stanzas come, they may, too, from
-        // further domains of that server, to the one that it knows us by (XEP-0288, 2.2).
+        // Questions are for the connections that others make; where stanzas come, they may, too,
+        // from further domains of that server, to the one that it knows us by (XEP-0288, 2.2).
         if (pairs().empty()) return;
         if (answer->kind == Kind::Result && answer->to != local_)
             answerWith(*answer, Type::Error, "policy-violation");
@@ -361,11 +361,12 @@ void RemoteOutgoing::authenticated(std::string_view how) {
         return;
     }
     // What came on the connection that was lost is safe before we say how much that was.
-    remotes().awaitSafety(link_->window(), [&remotes = remotes(), number = number()](
-                                               std::uint32_t handled) {
-        RemoteOutgoing* const self = remotes.outgoing(number);
-        if (self && self->phase_ == Phase::Managing) self->askToResume(handled);
-    });
+    remotes().awaitSafety(link_->window(),
+                          [&remotes = remotes(), number = number()](std::uint32_t handled) {
+                              RemoteOutgoing* const self = remotes.outgoing(number);
+                              if (self && self->phase_ == Phase::Managing)
+                                  self->askToResume(handled);
+                          });
 }
 
 void RemoteOutgoing::askToResume(std::uint32_t handled) {

@@ -1,6 +1,6 @@
 // A connection of ours to another server, for one pair of domains: TLS, SASL EXTERNAL (XEP-0178) or
-// dialback (XEP-0220), stream management (XEP-0198), then stanzas; in both directions when the other
-// server agrees (XEP-0288).
+// dialback (XEP-0220), stream management (XEP-0198), then stanzas; in both directions when the
+// other server agrees (XEP-0288).
 #pragma once
 
 #include "stream/remote_carrier.h"

@@ -63,8 +63,7 @@ void RemoteReceiver::onData(std::string_view bytes) {
     stanzas_ = 0;
     RemoteStream::onData(bytes);
     if (isOver() || places_.empty()) return;
-    slowDown(places_.front()->take(bytes.size(), stanzas_, settings().rateOf(first_),
-                                   now()));
+    slowDown(places_.front()->take(bytes.size(), stanzas_, settings().rateOf(first_), now()));
 }
 
 void RemoteReceiver::slowDown(Duration wait) {

@@ -44,10 +44,11 @@ void RemoteReverse::flush() {
     if (buffer_.empty()) return;
     pending_->fetch_add(buffer_.size(), std::memory_order_relaxed);
     Remotes& there = home_.federation().remotes(offer_.shard);
-    there.shard().executor().post([&there, stream = offer_.stream, pending = pending_,
-                                   bytes = std::exchange(buffer_, {})] {
-        if (RemoteIncoming* incoming = there.incoming(stream)) incoming->sendBack(bytes, pending);
-    });
+    there.shard().executor().post(
+        [&there, stream = offer_.stream, pending = pending_, bytes = std::exchange(buffer_, {})] {
+            if (RemoteIncoming* incoming = there.incoming(stream))
+                incoming->sendBack(bytes, pending);
+        });
 }
 
 void RemoteReverse::endWith(const StreamError& error) {

@@ -22,8 +22,8 @@ public:
         unsigned shard = 0;
         std::uint64_t stream = 0;
         Status status;
-        bool isManaged = false;              // the other server will acknowledge (XEP-0198)
-        std::string id{};                    // for its next resumption, "" when there is none
+        bool isManaged = false;                  // the other server will acknowledge (XEP-0198)
+        std::string id{};                        // for its next resumption, "" when there is none
         std::optional<std::uint32_t> resumed{};  // of an earlier connection
     };
 

@@ -5,9 +5,9 @@
 #include "route/server.h"
 #include "route/shard.h"
 #include "stream/federation.h"
+#include "stream/remote_carrier.h"
 #include "stream/remote_incoming.h"
 #include "stream/remote_meeting.h"
-#include "stream/remote_carrier.h"
 #include "stream/remote_outgoing.h"
 
 #include <utility>
@@ -133,8 +133,7 @@ bool Remotes::resumedBack(const std::string& local, const std::string& remote,
 }
 
 void Remotes::withdrawn(const std::string& local, const std::string& remote, unsigned shard,
-                        std::uint64_t stream, const std::string& reason,
-                              RemoteLink::Loss loss) {
+                        std::uint64_t stream, const std::string& reason, RemoteLink::Loss loss) {
     if (RemoteLink* link = findLink(local, remote)) link->withdrawn(shard, stream, reason, loss);
 }
 
@@ -245,14 +244,13 @@ void Remotes::takeResumable(const std::string& id, const std::string& local,
     if (RemoteIncoming* before = incoming(found->second.stream))
         before->end({.condition = StreamCondition::Conflict,
                      .text = "The stream was resumed on another connection."});
-    awaitSafety(window,
-                [this, id, attempt, done = std::move(done)](std::uint32_t handled) mutable {
-                    const auto found = resumables_.find(id);
-                    if (found == resumables_.end() || found->second.attempt != attempt)
-                        done(std::nullopt);
-                    else
-                        done(handled);
-                });
+    awaitSafety(window, [this, id, attempt, done = std::move(done)](std::uint32_t handled) mutable {
+        const auto found = resumables_.find(id);
+        if (found == resumables_.end() || found->second.attempt != attempt)
+            done(std::nullopt);
+        else
+            done(handled);
+    });
 }
 
 void Remotes::awaitSafety(std::shared_ptr<AckWindow> window,
@@ -300,7 +298,8 @@ void Remotes::check() {
     const SteadyTime now = shard_.executor().now();
     for (auto* links : {&links_, &verifiers_}) {
         for (const auto& [pair, link] : *links) link->check(now);
-        std::erase_if(*links, [now](const auto& entry) { return entry.second->isForgettable(now); });
+        std::erase_if(*links,
+                      [now](const auto& entry) { return entry.second->isForgettable(now); });
     }
     const auto incoming = incoming_;
     for (const auto& [number, stream] : incoming) stream->checkActivity(now);

@@ -119,6 +119,7 @@ class Server:
     """A server of one domain; `host` is the loopback address that it serves at."""
 
     NEEDS_ADDRESSES = False  # where a name would do for others
+    FORGETS = False  # what it could not send
 
     def __init__(self, folder, domain, host, authority, names, trusted=True, target=None):
         self.domain, self.host, self.authority, self.names = domain, host, authority, names
@@ -258,6 +259,8 @@ class Ejabberd(Server):
     # It looks services up where it is told to, but the addresses of their targets where the whole machine does
     # (net:getaddrinfo): an address in place of a name needs nobody to ask.
     NEEDS_ADDRESSES = True
+    # For a moment after it has not reached a server it drops what is for it, also when that has come back.
+    FORGETS = True
 
     def kill(self):
         # It writes what it knows a moment later; a kill before that takes accounts with it.

@@ -59,6 +59,15 @@ def says_safely(conn, to, lines):
     conn.wait(acknowledged, timeout=support.PATIENCE)
 
 
+def says_and_is_heard(conn, other, body):
+    says(conn, other.bare, body)
+    try:
+        other.wait(lambda e: e.tag == CLIENT + "message" and body_of(e) == body, timeout=1)
+        return True
+    except xmpplite.TimeoutExpired:
+        return False
+
+
 def gets_back(conn, body):
     """Waits until the message with this id comes back as an error; returns the condition."""
     error = conn.wait(lambda e: e.tag == CLIENT + "message" and e.get("type") == "error" and e.get("id") == body,
@@ -245,7 +254,7 @@ def converse(epode, peer, trusted):
 
     # How each side has shown who it is.
     links = epode.command("s2s", "list", "--json").stdout
-    shown = "certificate" if trusted else "dialback"
+    shown = "certificate" if trusted else "(dialback|dns)"
     for direction in ("in", "out"):
         assert re.search(rf'"direction":\s*"{direction}"[^}}]*"shown.by":\s*"{shown}', links), links
 
@@ -287,8 +296,9 @@ def peer_away(epode, peer):
     sees(juliet, romeo.jid)
     for number in range(5):
         hears(romeo, f"meanwhile {number}")
-        again = [body_of(one) for one in romeo.skipped if one.tag == CLIENT + "message" and body_of(one)]
-        assert not again, again
+        # (What was not confirmed a moment before comes a second time.)
+        others = [body_of(one) for one in romeo.skipped if one.tag == CLIENT + "message" and body_of(one)]
+        assert not any(body.startswith("meanwhile") for body in others), others
     says(romeo, juliet.bare, "back again")
     hears(juliet, "back again")
     shows(juliet, "dnd", romeo)
@@ -313,9 +323,9 @@ def epode_away(epode, peer):
     juliet = epode.login("juliet")
     for line in lines:
         hears(romeo, line)
-    sees(juliet, romeo.jid)
-    says(romeo, "juliet@capulet.example", "back again")
-    hears(juliet, "back again")
+    if not peer.FORGETS:
+        sees(juliet, romeo.jid)
+    support.poll("a message gets through again", lambda: says_and_is_heard(romeo, juliet, "back again"))
     shows(juliet, "away", romeo)
     shows(romeo, "xa", juliet)
     enter(juliet, room, "guest")

@@ -92,7 +92,8 @@ TEST_CASE("bidi: whoever doesn't want it has a connection for each direction") {
     CHECK(world.dialled.size() == 2);
 }
 
-TEST_CASE("bidi: a connection that is lost is resumed in both directions, without loss or repetition") {
+TEST_CASE(
+    "bidi: a connection that is lost is resumed in both directions, without loss or repetition") {
     const unsigned shards = GENERATE(1u, 3u);
     Verona verona{shards};
     auto& juliet = verona.capulet->login("juliet@capulet.example/balcony");
@@ -131,7 +132,8 @@ TEST_CASE("bidi: when who has made the connection is gone, the other one makes i
     CHECK(bodies(again) == std::vector<std::string>{"Art thou there"});
 }
 
-TEST_CASE("bidi: a connection that nobody uses is closed, and made by whoever has something to say") {
+TEST_CASE(
+    "bidi: a connection that nobody uses is closed, and made by whoever has something to say") {
     Verona verona{1, "idle_timeout = '30s'"};
     auto& juliet = verona.capulet->login("juliet@capulet.example/balcony");
     auto& romeo = verona.montague->login("romeo@montague.example/orchard");
@@ -247,14 +249,15 @@ TEST_CASE("bidi: on our own connection the other server speaks for itself alone"
         impostors.back()->features = knowsBidi ? "<bidi xmlns='urn:xmpp:features:bidi'/>" : "";
         impostors.back()->hears = [&](Impostor& impostor, const Element& element) {
             if (!element.is("result", "jabber:server:dialback")) return;
-            impostor.send(
-                "<db:result from='mantua.example' to='capulet.example' type='valid'/>" + says);
+            impostor.send("<db:result from='mantua.example' to='capulet.example' type='valid'/>" +
+                          says);
         };
     };
     const auto attempt = [&](const std::string& text) {
         says = text;
         impostors.clear();
-        juliet.forget().send("<message type='chat' to='a@mantua.example'><body>Who?</body></message>");
+        juliet.forget().send(
+            "<message type='chat' to='a@mantua.example'><body>Who?</body></message>");
         stage.world.advance(10s);
         juliet.send("<presence/>");
         REQUIRE(!impostors.empty());
@@ -279,8 +282,7 @@ TEST_CASE("bidi: on our own connection the other server speaks for itself alone"
         CHECK(has(heard, "invalid-from"));
     }
     SECTION("nor what is for another of our domains") {
-        const auto heard =
-            attempt(message("a@mantua.example", "room@conference.capulet.example"));
+        const auto heard = attempt(message("a@mantua.example", "room@conference.capulet.example"));
         CHECK(has(heard, "host-unknown"));
     }
     SECTION("a key is for a domain of its own, to the one that it knows us by") {

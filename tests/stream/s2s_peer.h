@@ -14,7 +14,6 @@
 
 namespace epode {
 
-
 inline const std::string domain = "capulet.example";
 
 inline std::string header(std::string_view from, std::string_view to = domain) {
@@ -136,7 +135,6 @@ private:
     XmlParserPool pool_;
     XmlStream xml_;
 };
-
 
 inline std::string chat(std::string_view to, std::string_view body, std::string_view id = "m1") {
     return "<message type='chat' to='" + std::string{to} + "' id='" + std::string{id} + "'><body>" +

@@ -1,8 +1,8 @@
 // Two servers on a bad network, which are restarted and killed, with people on them who talk
 // across: random schedules, each repeatable by its seed. Whatever happens, a message that was
 // acknowledged to its sender arrives, those of one sender keep their order, and nobody gets what is
-// not his; and when it is over each sees of the others what they are, and the room that they have in
-// common works.
+// not his; and when it is over each sees of the others what they are, and the room that they have
+// in common works.
 #include "tests/stream/s2s_world.h"
 
 #include <cstdlib>
@@ -52,8 +52,9 @@ public:
             sends("<presence type='" + type + "' to='" + other.address() + "'/>");
     }
     void enters() {
-        sends("<presence to='" + room + "/" + name_ +
-              "'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>");
+        sends(
+            "<presence to='" + room + "/" + name_ +
+            "'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>");
     }
     // Rooms don't wait for who is away: what is said may be lost, not turned around.
     void saysInRoom(const std::string& id) {
@@ -289,6 +290,8 @@ private:
         } else if (dice < 97 || weather_ == Weather::Storm) {
             server.restart(std::chrono::milliseconds{below(5000)});
         } else {
+            // Also those that it has made itself: the dead say nothing any more.
+            world_.cutAll();
             server.crash(std::chrono::milliseconds{below(5000)});
         }
     }
@@ -310,6 +313,11 @@ private:
         }
     }
 
+    // When somebody forgot: one of the servers, or the one who listens.
+    bool mayRepeat(const Person& person) const {
+        return weather_ != Weather::Rain || isBidirectional_ || person.logins() > 1;
+    }
+
     void checkPresence() {
         Person& romeo = *persons_[1];
         for (const auto* one : {persons_[0].get(), persons_[2].get()}) {
@@ -322,12 +330,16 @@ private:
     void checkRoom() {
         for (const auto& person : persons_) {
             std::map<std::string, int> last;
+            std::set<std::string> seen;
             for (const auto& id : person->heard()) {
                 INFO(person->name() << " hears " << id << " in the room");
+                if (!seen.insert(id).second) {
+                    CHECK(mayRepeat(*person));
+                    continue;
+                }
                 const auto number = id.rfind('#');
                 int& before = last[id.substr(0, number)];
-                CHECK((std::stoi(id.substr(number + 1)) > before ||
-                       (isBidirectional_ && std::stoi(id.substr(number + 1)) == before)));
+                CHECK(std::stoi(id.substr(number + 1)) > before);
                 before = std::stoi(id.substr(number + 1));
             }
         }
@@ -339,8 +351,8 @@ private:
             INFO(person->name() << " in the room, in the end");
             auto heard = person->heard();
             std::sort(heard.begin(), heard.end());
-            CHECK(heard == std::vector<std::string>{"juliet#1000000", "nurse#1000000",
-                                                    "romeo#1000000"});
+            CHECK(heard ==
+                  std::vector<std::string>{"juliet#1000000", "nurse#1000000", "romeo#1000000"});
         }
     }
 
@@ -370,8 +382,7 @@ private:
                 INFO(person->name() << " got " << id);
                 CHECK(id.find(">" + person->name() + "#") != std::string::npos);
                 if (!seen.insert(id).second) {
-                    // Again when somebody forgot: one of the servers, or the one who listens.
-                    CHECK((weather_ != Weather::Rain || isBidirectional_ || person->logins() > 1));
+                    CHECK(mayRepeat(*person));
                     continue;
                 }
                 const auto number = id.rfind('#');
@@ -411,7 +422,7 @@ std::uint64_t number(const char* name, std::uint64_t fallback) {
 
 void runSchedules(Weather weather) {
     const auto first = number("EPODE_SEED", 1);
-    const auto count = number("EPODE_SCHEDULES", 60);
+    const auto count = number("EPODE_SCHEDULES", 100);
     for (std::uint64_t seed = first; seed < first + count; ++seed) {
         INFO("weather " << int(weather) << ", seed " << seed);
         Schedule{weather, seed}.run();
