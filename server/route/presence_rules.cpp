@@ -202,6 +202,15 @@ void PresenceRules::probe(const Jid& contact) {
         Stanza::readdressed(probeOf(account_, server().isLocal(contact.domain())), contact));
 }
 
+void PresenceRules::meetAgain(const std::function<bool(std::string_view domain)>& isOne) {
+    if (availableCount() == 0) return;
+    account_.roster().each([&](const Contact& contact) {
+        if (!isOne(contact.jid.domain())) return;
+        if (contact.state.seesContact()) probe(contact.jid);
+        if (contact.state.isSeenByContact()) showTo(contact.jid);
+    });
+}
+
 // What a resource is shown when it becomes available: the account's other resources, its contacts,
 // and who waits for an answer.
 void PresenceRules::greet(Session& session) {

@@ -7,7 +7,9 @@
 #include "route/roster.h"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <string_view>
 
 namespace epode {
 
@@ -35,6 +37,9 @@ public:
     void unsubscribed(const Jid& contact);
     // Asks for the presence of a contact, for the account's clients.
     void probe(const Jid& contact);
+    // What contacts at other servers know of us, and we of them, may be wrong: they are asked and
+    // told anew. `isOne` says whose.
+    void meetAgain(const std::function<bool(std::string_view domain)>& isOne);
     // A contact was removed (RFC 6121, 2.5.2): subscriptions end on both sides.
     void parted(const Jid& contact, const ContactState& before);
     // To all available resources, or all that have asked for the roster.

@@ -157,9 +157,11 @@ std::int64_t Federation::nextRow(WallTime now) {
 
 // ---- from shard to shard
 
-void Federation::isThere(const std::string& local, const std::string& remote) {
-    Remotes& remotes = remotesOf(remote);
-    remotes.shard().executor().post([&remotes, local, remote] { remotes.isThere(local, remote); });
+// Its rooms and gateways are where it is, and live on other shards.
+void Federation::isThere(const std::string& remote) {
+    for (const auto& remotes : remotes_)
+        remotes->shard().executor().post(
+            [&remotes = *remotes, remote] { remotes.isThere(remote); });
 }
 
 void Federation::ponged(const std::string& local, const std::string& remote,
@@ -167,6 +169,12 @@ void Federation::ponged(const std::string& local, const std::string& remote,
     Remotes& remotes = remotesOf(remote);
     remotes.shard().executor().post(
         [&remotes, local, remote, id] { remotes.ponged(local, remote, id); });
+}
+
+void Federation::meetAgain(const std::string& remote) {
+    for (const auto& remotes : remotes_)
+        remotes->shard().executor().post(
+            [&remotes = *remotes, remote] { remotes.meetAgain(remote); });
 }
 
 void Federation::verify(Shard& shard, std::uint64_t stream, const std::string& local,
@@ -177,10 +185,51 @@ void Federation::verify(Shard& shard, std::uint64_t stream, const std::string& l
         home.verify(local, remote, id, key,
                     [&asking, stream, local, remote](RemoteLink::Verdict verdict) {
                         asking.shard().executor().post([&asking, stream, local, remote, verdict] {
-                            if (RemoteIncoming* incoming = asking.incoming(stream))
-                                incoming->verified(local, remote, verdict);
+                            if (RemoteReceiver* receiver = asking.receiver(stream))
+                                receiver->verified(local, remote, verdict);
                         });
                     });
+    });
+}
+
+void Federation::offerWayBack(const std::string& local, const std::string& remote,
+                              RemoteReverse::Offer offer) {
+    Remotes& home = remotesOf(remote);
+    home.shard().executor().post([&home, local, remote, offer = std::move(offer)]() mutable {
+        home.offered(local, remote, std::move(offer));
+    });
+}
+
+void Federation::resumeWayBack(Shard& shard, std::uint64_t stream, const std::string& local,
+                               const std::string& remote, RemoteReverse::Offer offer,
+                               UniqueFunction<void(bool)> done) {
+    Remotes& home = remotesOf(remote);
+    Remotes& asking = *remotes_[shard.number()];
+    home.shard().executor().post([&home, &asking, stream, local, remote, offer = std::move(offer),
+                                  done = std::move(done)]() mutable {
+        const bool isTaken = home.resumedBack(local, remote, std::move(offer));
+        // What the link writes is posted at the end of this turn, and comes after the answer.
+        asking.shard().executor().post(
+            [&asking, stream, isTaken, done = std::move(done)]() mutable {
+                if (asking.incoming(stream)) done(isTaken);
+            });
+    });
+}
+
+void Federation::closeWayBack(const std::string& local, const std::string& remote, unsigned shard,
+                              std::uint64_t stream, const std::string& reason,
+                              RemoteLink::Loss loss) {
+    Remotes& home = remotesOf(remote);
+    home.shard().executor().post([&home, local, remote, shard, stream, reason, loss] {
+        home.withdrawn(local, remote, shard, stream, reason, loss);
+    });
+}
+
+void Federation::acknowledgeWayBack(const std::string& local, const std::string& remote,
+                                    unsigned shard, std::uint64_t stream, std::uint32_t h) {
+    Remotes& home = remotesOf(remote);
+    home.shard().executor().post([&home, local, remote, shard, stream, h] {
+        home.acknowledgedBack(local, remote, shard, stream, h);
     });
 }
 
@@ -202,7 +251,7 @@ std::optional<unsigned> Federation::homeOfResumable(const std::string& id) {
 }
 
 void Federation::takeResumable(Shard& shard, std::uint64_t stream, const std::string& id,
-                               const std::string& local, const std::string& remote,
+                               const std::string& local, const std::string& remote, bool isWayBack,
                                Remotes::Taken done) {
     Remotes& asking = *remotes_[shard.number()];
     const auto shardOfHome = homeOfResumable(id);
@@ -210,16 +259,15 @@ void Federation::takeResumable(Shard& shard, std::uint64_t stream, const std::st
     // Who has asked may be gone when the answer comes: then the next one can have it.
     auto answer = [&asking, home, stream, id,
                    done = std::move(done)](std::optional<std::uint32_t> handled) mutable {
-        const RemoteIncoming* incoming = asking.incoming(stream);
-        if (!incoming || incoming->isOver()) return;
+        if (!asking.incoming(stream)) return;
         done(handled);
         if (handled && home != &asking)
             home->shard().executor().post([home, id] { home->dropMovedResumable(id); });
     };
-    home->shard().executor().post([home, &asking, id, local, remote,
+    home->shard().executor().post([home, &asking, id, local, remote, isWayBack,
                                    answer = std::move(answer)]() mutable {
         home->takeResumable(
-            id, local, remote,
+            id, local, remote, isWayBack,
             [&asking, answer = std::move(answer)](std::optional<std::uint32_t> handled) mutable {
                 asking.shard().executor().post(
                     [handled, answer = std::move(answer)]() mutable { answer(handled); });

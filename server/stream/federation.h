@@ -8,6 +8,7 @@
 #include "net/dns.h"
 #include "route/server.h"
 #include "store/remote_queue_store.h"
+#include "stream/remote_allowance.h"
 #include "stream/remotes.h"
 
 #include <atomic>
@@ -81,17 +82,39 @@ public:
     // Numbers grow, also over a restart.
     std::int64_t nextRow(WallTime now);
 
-    void isThere(const std::string& local, const std::string& remote);
+    void isThere(const std::string& remote);
     void ponged(const std::string& local, const std::string& remote, const std::string& id);
+    // Presence to and from this domain may have been lost: accounts and contacts there ask and tell
+    // each other anew.
+    void meetAgain(const std::string& remote);
     // Asks the remote domain's server about a key; the stream hears of it, if it is still there.
     void verify(Shard& shard, std::uint64_t stream, const std::string& local,
                 const std::string& remote, const std::string& id, const std::string& key);
+    // The way back on a connection that the other server has made (XEP-0288), told to the link on
+    // its shard.
+    void offerWayBack(const std::string& local, const std::string& remote,
+                      RemoteReverse::Offer offer);
+    // `done` runs on the connection's shard, if it is still there.
+    void resumeWayBack(Shard& shard, std::uint64_t stream, const std::string& local,
+                       const std::string& remote, RemoteReverse::Offer offer,
+                       UniqueFunction<void(bool)> done);
+    void closeWayBack(const std::string& local, const std::string& remote, unsigned shard,
+                      std::uint64_t stream, const std::string& reason, RemoteLink::Loss loss);
+    void acknowledgeWayBack(const std::string& local, const std::string& remote, unsigned shard,
+                            std::uint64_t stream, std::uint32_t h);
+    // A place among a domain's connections; nothing when it has as many as it may.
+    std::optional<RemoteAllowance::Place> connectionOf(const std::string& remote,
+                                                       const RemoteSettings& settings,
+                                                       SteadyTime now) {
+        return allowances_.take(remote, settings.connectionsMax, settings.rateOf(remote), now);
+    }
     void noteResumable(const std::string& id, unsigned shard);
     void forgetResumable(const std::string& id, unsigned shard);
     // The shard that has it.
     std::optional<unsigned> homeOfResumable(const std::string& id);
     void takeResumable(Shard& shard, std::uint64_t stream, const std::string& id,
-                       const std::string& local, const std::string& remote, Remotes::Taken done);
+                       const std::string& local, const std::string& remote, bool isWayBack,
+                       Remotes::Taken done);
 
 private:
     Server& server_;
@@ -99,6 +122,7 @@ private:
     RemoteQueueStore store_;
     const std::string dialbackSecret_;
     std::shared_ptr<AddressLimit> unauthenticated_;
+    RemoteAllowances allowances_;
     std::atomic<std::size_t> queuedBytes_{0};
     std::atomic<std::size_t> queuedBytesMax_{0};
     std::atomic<std::int64_t> lastRow_{0};

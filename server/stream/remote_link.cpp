@@ -26,6 +26,7 @@ Counter linksFailed{"epode_s2s_failures_total",
                     "Attempts to reach another server that have failed"};
 Counter stanzasRefused{"epode_s2s_stanzas_refused_total",
                        "Stanzas that went back to their senders because a domain was not reached"};
+Counter stanzasSent{"epode_s2s_stanzas_sent_total", "Stanzas written to other servers"};
 Gauge queuedStanzas{"epode_s2s_queued_stanzas",
                     "Stanzas that wait for other servers, or for their confirmation"};
 
@@ -43,12 +44,39 @@ constexpr auto firstRetry = std::chrono::seconds{2};
 constexpr auto steadyAfter = std::chrono::seconds{10};
 // Messages that have waited longer say since when (XEP-0203).
 constexpr auto stampAfter = std::chrono::seconds{10};
+// So often is a domain tried anew for the sake of presence alone.
+constexpr unsigned owingFailuresMax = 30;
 constexpr auto rememberedFor = std::chrono::minutes{10};
 constexpr auto closePatience = std::chrono::seconds{1};
 // What is written at once; the rest follows when the kernel has taken most of it.
 constexpr std::size_t outputMax = 1 << 20;
+constexpr auto flushAgain = std::chrono::milliseconds{20};
+// How long who had the way back may take to resume it, before we connect ourselves.
+constexpr auto wayBackPatience = std::chrono::seconds{3};
 
-bool isDurable(const Stanza& stanza) { return stanza.isMessage() && isKept(keepingOf(stanza)); }
+// Subscriptions are the same on both sides, whatever happens on the way.
+bool isDurable(const Stanza& stanza) {
+    switch (stanza.type()) {
+        case StanzaType::Subscribe:
+        case StanzaType::Subscribed:
+        case StanzaType::Unsubscribe:
+        case StanzaType::Unsubscribed:
+            return stanza.isPresence();
+        default:
+            return stanza.isMessage() && isKept(keepingOf(stanza));
+    }
+}
+
+// Who has gone is not asked again later.
+bool isPatient(const Stanza& stanza) {
+    return isDurable(stanza) || (stanza.isPresence() && stanza.type() == StanzaType::Unavailable);
+}
+
+// What can be told and asked anew.
+bool isPassing(const Stanza& stanza) {
+    return stanza.isPresence() &&
+           (stanza.type() == StanzaType::None || stanza.type() == StanzaType::Probe);
+}
 
 bool wantsError(const Stanza& stanza) {
     switch (stanza.kind()) {
@@ -105,11 +133,13 @@ void RemoteLink::send(const StanzaPtr& stanza, const Hold& hold) {
               .since = now(),
               .queued = remotes_.shard().executor().wallNow(),
               .expires = now() + remotes_.settings().queueTime,
-              .isDurable = isDurable(*stanza)};
+              .isDurable = isDurable(*stanza),
+              .isPatient = isPatient(*stanza)};
     if (state_ == State::Waiting && lastFailure_ &&
-        (!item.isDurable || lastFailure_->condition != Condition::RemoteServerTimeout)) {
+        (!item.isPatient || lastFailure_->condition != Condition::RemoteServerTimeout)) {
         if (now() < retryAt_) {
             // Its place in the counts below was not taken yet.
+            owesPresence_ = owesPresence_ || isPassing(*stanza);
             if (wantsError(*stanza)) {
                 stanzasRefused.add();
                 remotes_.shard().refuse(*stanza, lastFailure_->toError());
@@ -145,7 +175,7 @@ void RemoteLink::send(const StanzaPtr& stanza, const Hold& hold) {
         case State::Dialing:
             break;
         case State::Idle:
-            connect();
+            if (!retry_) connect();
             break;
         case State::Waiting:
             if (durable) store(items_.back());
@@ -165,7 +195,8 @@ void RemoteLink::restore(Stored stored) {
               .expires = now() + std::chrono::duration_cast<Duration>(left),
               .rowId = stored.row,
               .row = Row::Stored,
-              .isDurable = true};
+              .isDurable = true,
+              .isPatient = true};
     const std::size_t cost = item.stanza->cost();
     remotes_.federation().reserve(cost);
     bytes_ += cost;
@@ -177,6 +208,7 @@ void RemoteLink::restore(Stored stored) {
 
 void RemoteLink::flush() {
     if (state_ != State::Ready) return;
+    flushing_ = {};
     while (written_ < items_.size() && stream_ && stream_->pendingBytes() < outputMax) {
         Item& item = items_[written_];
         if (!item.stanza) {
@@ -194,19 +226,30 @@ void RemoteLink::flush() {
         done(std::move(sent));
     }
     if (isManaged_) askForConfirmation();
+    // The connection tells when it has got rid of much, and not of a megabyte in one go.
+    if (stream_ && written_ < items_.size())
+        flushing_ = remotes_.shard().executor().after(flushAgain, [this] { flush(); });
+}
+
+void RemoteLink::write(const Stanza& stanza, std::string_view insertion) {
+    hasShownPresence_ = hasShownPresence_ || isPassing(stanza);
+    stream_->write(stanza, insertion);
+    stanzasSent.add();
+    ++remotes_.history(remote_).stanzasOut;
 }
 
 void RemoteLink::writeItem(const Item& item) {
     std::string insertion;
     const auto waited = remotes_.shard().executor().wallNow() - item.queued;
-    if (item.isDurable && waited >= stampAfter && !item.stanza->child("delay", ns::delay)) {
+    if (item.stanza->isMessage() && item.isDurable && waited >= stampAfter &&
+        !item.stanza->child("delay", ns::delay)) {
         insertion.append("<delay xmlns='urn:xmpp:delay' from='");
         escapeAttribute(insertion, local_);
         insertion.append("' stamp='");
         appendDateTime(insertion, item.queued);
         insertion.append("'/>");
     }
-    stream_->write(*item.stanza, insertion);
+    write(*item.stanza, insertion);
 }
 
 void RemoteLink::askForConfirmation() {
@@ -226,7 +269,7 @@ void RemoteLink::ping() {
     const auto request =
         Stanza::iq(StanzaType::Get, *Jid::parse(local_), *Jid::parse(remote_), pingId_);
     request->edit().add("ping", "urn:xmpp:ping");
-    stream_->write(*request, {});
+    write(*request, {});
 }
 
 void RemoteLink::ponged(const std::string& id) {
@@ -288,6 +331,7 @@ void RemoteLink::refuse(Item item, const RemoteFailure& failure) {
     bytes_ -= cost;
     remotes_.federation().release(cost);
     stanzasRefused.add();
+    owesPresence_ = owesPresence_ || isPassing(*item.stanza);
     Shard& shard = remotes_.shard();
     if (item.row != Row::Stored) {
         if (wantsError(*item.stanza)) shard.refuse(*item.stanza, failure.toError());
@@ -305,14 +349,14 @@ void RemoteLink::refuseImpatient(const RemoteFailure& failure, bool alsoDurable)
     std::deque<Item> before = std::exchange(items_, {});
     for (std::size_t i = 0; i < before.size(); ++i) {
         Item& item = before[i];
-        if (!item.stanza || (item.isDurable && !alsoDurable)) {
+        if (!item.stanza || (item.isPatient && !alsoDurable)) {
             items_.push_back(std::move(item));
             continue;
         }
         const bool keepsPlace = i < written_;
         Item refused = std::move(item);
         if (keepsPlace) {
-            items_.push_back({.number = refused.number});
+            items_.push_back({.number = refused.number, .expires = refused.expires});
             queuedStanzas.add();
         }
         refuse(std::move(refused), failure);
@@ -399,9 +443,9 @@ void RemoteLink::sweep() {
             failure.text += ".";
         refuse(std::move(item), failure);
     }
-    const bool hasDurable =
-        std::any_of(items_.begin(), items_.end(), [](const Item& item) { return item.isDurable; });
-    if (hasDurable) startSweeping();
+    const bool hasPatient =
+        std::any_of(items_.begin(), items_.end(), [](const Item& item) { return item.isPatient; });
+    if (hasPatient) startSweeping();
 }
 
 // ---- connecting
@@ -417,6 +461,14 @@ void RemoteLink::connect() {
                 .advice = "s2s.allow and s2s.deny of the configuration say so."});
         return;
     }
+    // A session of ours is rather resumed than left.
+    const bool maySwitch = smId_.empty() || kind_ == Kind::WayBack;
+    if (reverse_ && !trace_ && verifications_.empty() && maySwitch) {
+        takeWayBack();
+        return;
+    }
+    // Who had the way back hasn't resumed it.
+    if (kind_ == Kind::WayBack) notResumed(std::nullopt);
     find(RemoteStep::Rules, true, "The configuration allows links with " + remote_ + ".");
     dial_ = std::make_shared<RemoteDial>(
         RemoteDial::Parts{.resolver = federation.resolver(),
@@ -439,8 +491,9 @@ void RemoteLink::dialNext() {
             return;
         }
         state_ = State::Negotiating;
-        stream_ = &remotes_.open(*this, std::move(connection));
-        stream_->begin();
+        RemoteOutgoing& opened = remotes_.open(*this, std::move(connection));
+        stream_ = &opened;
+        opened.begin();
     });
 }
 
@@ -481,9 +534,17 @@ void RemoteLink::giveUp(const RemoteFailure& failure) {
     endVerifications(copy.condition == Condition::RemoteServerNotFound ? Verdict::NotFound
                                                                        : Verdict::NotReached);
     if (isClosing_) return;
+    if (reverse_) {
+        takeWayBack();
+        return;
+    }
     refuseImpatient(copy, copy.condition != Condition::RemoteServerTimeout);
     storeLate(Duration{});
-    if (!items_.empty()) scheduleRetry();
+    const bool mayOwe =
+        failures_ < owingFailuresMax && copy.condition == Condition::RemoteServerTimeout && !trace_;
+    wantsBack_ = wantsBack_ && mayOwe;
+    owesPresence_ = owesPresence_ && mayOwe;
+    if (wantsToSend() && !trace_) scheduleRetry();
     finishProbe();
 }
 
@@ -496,11 +557,11 @@ void RemoteLink::scheduleRetry() {
 }
 
 void RemoteLink::isThere() {
-    if (state_ != State::Waiting || items_.empty() || isClosing_) return;
+    if (state_ != State::Waiting || isClosing_) return;
     failures_ = 0;
     retryAt_ = now();
     retry_ = {};
-    scheduleRetry();
+    if (wantsToSend()) scheduleRetry();
 }
 
 // ---- verifications
@@ -547,34 +608,34 @@ void RemoteLink::endVerifications(Verdict verdict) {
 
 // ---- the connection's news
 
-void RemoteLink::ready(bool isManaged, std::string id, std::optional<std::uint32_t> resumed) {
+void RemoteLink::ready(Session session) {
     state_ = State::Ready;
     dial_.reset();
     lastFailure_.reset();
+    wantsBack_ = false;
     auto& history = remotes_.history(remote_);
     if (!trace_) history.connectedAt = remotes_.shard().executor().wallNow();
-    isManaged_ = isManaged;
+    isManaged_ = session.isManaged;
     isAsked_ = false;
     pingId_.clear();
-    if (resumed) {
-        const std::uint32_t newly = *resumed - smHandled_;
-        const std::size_t count = std::min<std::size_t>(newly, written_);
-        for (std::size_t i = 0; i < count; ++i) {
-            Item item = std::move(items_.front());
-            items_.pop_front();
-            --written_;
-            done(std::move(item));
-        }
-        smHandled_ = *resumed;
+    if (session.resumed) {
+        confirmEarlier(*session.resumed);
+        smHandled_ = *session.resumed;
         written_ = 0;
     } else {
         notResumed(std::nullopt);
         smHandled_ = 0;
+        hasShownPresence_ = false;
     }
-    smId_ = std::move(id);
+    smId_ = std::move(session.id);
+    window_ = std::move(session.window);
+    kind_ = isOnWayBack()             ? Kind::WayBack
+            : session.isBidirectional ? Kind::Bidirectional
+                                      : Kind::Outgoing;
     remoteLog.info("a link is ready", {{"domain", remote_}, {"from", local_}});
     flush();
     mayVerify();
+    if (std::exchange(owesPresence_, false) && !trace_) remotes_.federation().meetAgain(remote_);
     if (!probed_) return;
     const auto request = Stanza::iq(StanzaType::Get, *Jid::parse(local_), *Jid::parse(remote_),
                                     RemoteOutgoing::pingPrefix + randomId());
@@ -594,18 +655,26 @@ void RemoteLink::ready(bool isManaged, std::string id, std::optional<std::uint32
     });
 }
 
+// Of what was written on a connection that is lost; a count that can't be is none.
+void RemoteLink::confirmEarlier(std::uint32_t handled) {
+    const std::uint32_t newly = handled - smHandled_;
+    if (newly > written_) return;
+    for (std::uint32_t i = 0; i < newly; ++i) {
+        Item item = std::move(items_.front());
+        items_.pop_front();
+        --written_;
+        done(std::move(item));
+    }
+}
+
 // Requests that may have arrived are not made twice; messages rather come twice than never.
 void RemoteLink::notResumed(std::optional<std::uint32_t> handled) {
+    // The other server knows nothing of it: it was down, maybe.
+    owesPresence_ = owesPresence_ || (!smId_.empty() && hasShownPresence_);
     smId_.clear();
-    if (handled) {
-        const std::size_t count = std::min<std::size_t>(*handled - smHandled_, written_);
-        for (std::size_t i = 0; i < count; ++i) {
-            Item item = std::move(items_.front());
-            items_.pop_front();
-            --written_;
-            done(std::move(item));
-        }
-    }
+    kind_ = Kind::Outgoing;
+    window_.reset();
+    if (handled) confirmEarlier(*handled);
     RemoteFailure failure;
     failure.text = "The connection to " + remote_ + " was lost; this may not have arrived.";
     std::size_t kept = 0;
@@ -622,13 +691,17 @@ void RemoteLink::notResumed(std::optional<std::uint32_t> handled) {
     written_ = 0;
 }
 
-void RemoteLink::lost(std::string_view reason) {
+void RemoteLink::lost(std::string_view reason, Loss loss) {
     stream_ = nullptr;
+    flushing_ = {};
     dial_.reset();
     state_ = State::Idle;
     isAsked_ = false;
     pingId_.clear();
-    if (!isManaged_ || smId_.empty()) notResumed(std::nullopt);
+    if (!isManaged_ || smId_.empty()) {
+        owesPresence_ = owesPresence_ || (loss == Loss::Broken && hasShownPresence_);
+        notResumed(std::nullopt);
+    }
     endVerifications(Verdict::NoAnswer);
     if (isClosing_) return;
     if (trace_) {
@@ -643,19 +716,92 @@ void RemoteLink::lost(std::string_view reason) {
     const bool wasSteady =
         connected && remotes_.shard().executor().wallNow() - *connected >= steadyAfter;
     failures_ = wasSteady ? 0 : failures_;
-    if (items_.empty()) return;
+    // What the other server has sent on a bidirectional connection waits there for us.
+    // And whether it still knows what it was shown, is seen there as well.
+    wantsBack_ = loss == Loss::Broken && (mayResume(true) || hasShownPresence_);
+    if (!wantsToSend()) return;
     remoteLog.info("a link was lost", {{"domain", remote_}, {"from", local_}, {"reason", reason}});
     retryAt_ = now();
-    if (!wasSteady) retryAt_ += firstRetry * (1 << std::min(failures_++, 4u)) / 4;
+    // Who is expected to resume the session in both directions doesn't let the other one wait.
+    if (wantsBack_)
+        retryAt_ += wasSteady ? Duration{} : Duration{wayBackPatience / 10};
+    else if (!wasSteady)
+        retryAt_ += firstRetry * (1 << std::min(failures_++, 4u)) / 4;
+    if (kind_ == Kind::WayBack && !smId_.empty()) retryAt_ += wayBackPatience;
     scheduleRetry();
+}
+
+// ---- the way back
+
+bool RemoteLink::isOnWayBack() const { return stream_ && stream_ == reverse_.get(); }
+
+void RemoteLink::takeWayBack() {
+    stream_ = reverse_.get();
+    dial_.reset();
+    retry_ = {};
+    failures_ = 0;
+    const auto& offer = reverse_->offer();
+    ready({.isManaged = offer.isManaged,
+           .isBidirectional = true,
+           .id = offer.id,
+           .resumed = offer.resumed});
+}
+
+void RemoteLink::offered(RemoteReverse::Offer offer) {
+    if (isClosing_ || !remotes_.settings().allows(remote_)) return;
+    // Who connects anew has lost what it had.
+    if (reverse_) {
+        const auto before = reverse_->offer();
+        withdrawn(before.shard, before.stream, "the other server has connected anew", Loss::Broken);
+    }
+    lastUsed_ = now();
+    reverse_ = std::make_unique<RemoteReverse>(remotes_, std::move(offer));
+    switch (state_) {
+        case State::Ready:
+            return;
+        case State::Negotiating:
+            // It was there to verify a key.
+            if (wantsToSend() || hasVerifications()) return;
+            std::exchange(stream_, nullptr)->dismiss();
+            break;
+        case State::Dialing:
+            if (hasVerifications()) return;
+            break;
+        case State::Idle:
+        case State::Waiting:
+            break;
+    }
+    takeWayBack();
+}
+
+bool RemoteLink::resumedBack(RemoteReverse::Offer offer) {
+    if (isClosing_ || kind_ != Kind::WayBack || smId_.empty() || smId_ != offer.id || stream_ ||
+        dial_ || *offer.resumed - smHandled_ > written_)
+        return false;
+    reverse_ = std::make_unique<RemoteReverse>(remotes_, std::move(offer));
+    takeWayBack();
+    return true;
+}
+
+void RemoteLink::withdrawn(unsigned shard, std::uint64_t stream, std::string_view reason,
+                           Loss loss) {
+    if (!reverse_ || !reverse_->isOf(shard, stream)) return;
+    const bool wasUsed = isOnWayBack();
+    const auto gone = std::move(reverse_);
+    if (wasUsed) lost(reason, loss);
+}
+
+void RemoteLink::acknowledgedBack(unsigned shard, std::uint64_t stream, std::uint32_t h) {
+    if (!isOnWayBack() || !isManaged_ || !reverse_->isOf(shard, stream) || acknowledged(h)) return;
+    stream_->endWith(countTooHigh(h, sent()));
 }
 
 // ---- upkeep
 
 void RemoteLink::check(SteadyTime now) {
     if (isAsked_ && stream_ && now - askedAt_ >= remotes_.settings().answerTimeout) {
-        stream_->end({.condition = StreamCondition::ConnectionTimeout,
-                      .text = "What was sent was not acknowledged in time."});
+        stream_->endWith({.condition = StreamCondition::ConnectionTimeout,
+                          .text = "What was sent was not acknowledged in time."});
         return;
     }
     if (!pingId_.empty() && !probed_ && now - pingedAt_ >= pongPatience) {
@@ -675,14 +821,14 @@ void RemoteLink::check(SteadyTime now) {
 }
 
 bool RemoteLink::isForgettable(SteadyTime now) const {
-    return !stream_ && !dial_ && items_.empty() && verifications_.empty() && !isClosing_ &&
-           now - lastUsed_ >= rememberedFor;
+    return !stream_ && !dial_ && !reverse_ && !retry_ && items_.empty() && verifications_.empty() &&
+           !isClosing_ && now - lastUsed_ >= rememberedFor;
 }
 
 void RemoteLink::settingsChanged() {
     if (!remotes_.settings().allows(remote_) && stream_)
-        stream_->end({.condition = StreamCondition::PolicyViolation,
-                      .text = "This server has no links with " + remote_ + " any more."});
+        stream_->endWith({.condition = StreamCondition::PolicyViolation,
+                          .text = "This server has no links with " + remote_ + " any more."});
 }
 
 void RemoteLink::closeDown(std::shared_ptr<void> kept) {
@@ -700,9 +846,10 @@ void RemoteLink::storeAndEnd() {
     closing_ = {};
     if (std::exchange(isStoring_, true)) return;
     for (Item& item : items_) store(item);
-    if (stream_)
-        stream_->end({.condition = StreamCondition::SystemShutdown,
-                      .text = "The server is going down and will be back."});
+    const StreamError goodbye{.condition = StreamCondition::SystemShutdown,
+                              .text = "The server is going down and will be back."};
+    if (stream_) stream_->endWith(goodbye);
+    if (reverse_ && !isOnWayBack()) reverse_->endWith(goodbye);
     finishClosing();
 }
 
@@ -724,7 +871,7 @@ void RemoteLink::finishProbe() {
     auto done = std::exchange(probed_, {});
     closing_ = {};
     pingId_.clear();
-    if (auto* stream = std::exchange(stream_, nullptr)) stream->endAsTest();
+    if (auto* stream = std::exchange(stream_, nullptr)) stream->dismiss();
     done();
 }
 

@@ -1,5 +1,6 @@
 // The link from one of our domains to one of another server: what waits for it, and the connection
-// that it leaves on. It lives on the shard of the remote domain.
+// that it leaves on: one of ours, or one that the other server has made and takes stanzas on
+// (XEP-0288). It lives on the shard of the remote domain.
 //
 // Messages that are worth keeping wait, also over a restart, until the remote server has confirmed
 // them or the time is over; everything else is refused as soon as the domain can't be reached.
@@ -10,6 +11,7 @@
 #include "core/stanza.h"
 #include "stream/remote_dial.h"
 #include "stream/remote_report.h"
+#include "stream/remote_reverse.h"
 
 #include <cstdint>
 #include <deque>
@@ -20,7 +22,8 @@
 
 namespace epode {
 
-class RemoteOutgoing;
+class AckWindow;
+class RemoteCarrier;
 class Remotes;
 
 class RemoteLink {
@@ -45,6 +48,8 @@ public:
     using Verified = UniqueFunction<void(Verdict)>;
     void verify(std::string id, std::string key, Verified done);
 
+    // Whether it waits for the next attempt.
+    bool isWaiting() const { return state_ == State::Waiting; }
     // The remote server has connected to us.
     void isThere();
     void ponged(const std::string& id);
@@ -63,19 +68,34 @@ public:
 
     // ---- for the connection
 
-    bool wantsToSend() const { return !items_.empty() || wantsReady_; }
+    bool wantsToSend() const {
+        return !items_.empty() || wantsReady_ || wantsBack_ || owesPresence_;
+    }
     bool hasVerifications() const { return !verifications_.empty(); }
     const RemoteTrace& trace() const { return trace_; }
     void find(RemoteStep step, bool isGood, std::string text, std::string advice = {}) const;
     // It takes verifications now.
     void mayVerify();
-    // Stanzas may be sent. `resumed`: how many of an earlier connection have arrived; without it
-    // this is a new beginning. `id` for the next resumption, "" when it can't be resumed;
-    // `isManaged`: the remote server will acknowledge.
-    void ready(bool isManaged, std::string id, std::optional<std::uint32_t> resumed);
+    // Stanzas may be sent.
+    struct Session {
+        bool isManaged = false;        // the remote server will acknowledge
+        bool isBidirectional = false;  // and sends on the connection, too
+        std::string id{};              // for the next resumption, "" when there is none
+        // How many of an earlier connection have arrived; without it this is a new beginning.
+        std::optional<std::uint32_t> resumed{};
+        // What comes, when it is counted.
+        std::shared_ptr<AckWindow> window{};
+    };
+    void ready(Session session);
+    // Whether there is a session that a connection of ours can resume.
+    bool mayResume(bool isBidirectional) const {
+        return !smId_.empty() && kind_ == (isBidirectional ? Kind::Bidirectional : Kind::Outgoing);
+    }
     const std::string& resumptionId() const { return smId_; }
-    // Of those that were sent with stream management.
-    std::uint32_t handled() const { return smHandled_; }
+    // What came on a bidirectional connection.
+    const std::shared_ptr<AckWindow>& window() const { return window_; }
+    // How many were sent with stream management.
+    std::uint32_t sent() const { return smHandled_ + std::uint32_t(written_); }
     // A session that could not be resumed had handled so many.
     void notResumed(std::optional<std::uint32_t> handled);
     // False when it was never sent so much.
@@ -84,16 +104,26 @@ public:
     // The connection is over: before it was ready, with whether other places may be better; or
     // after.
     void failed(RemoteFailure failure, bool mayTryOthers);
-    void lost(std::string_view reason);
+    enum class Loss : std::uint8_t { Idle, Broken };
+    void lost(std::string_view reason, Loss loss);
     // The other server has taken most of what was written.
     void drained() { flush(); }
     // Whether the connection may be closed when nothing is said on it.
     bool isIdle() const { return items_.empty() && verifications_.empty(); }
 
+    // ---- the way back on a connection that the other server has made
+
+    void offered(RemoteReverse::Offer offer);
+    // Goes on where an earlier one has stopped; false when that isn't possible any more.
+    bool resumedBack(RemoteReverse::Offer offer);
+    void withdrawn(unsigned shard, std::uint64_t stream, std::string_view reason, Loss loss);
+    void acknowledgedBack(unsigned shard, std::uint64_t stream, std::uint32_t h);
+    bool hasWayBack() const { return reverse_ != nullptr; }
+
     // ---- for operators
 
     std::string_view stateText() const;
-    const RemoteOutgoing* stream() const { return stream_; }
+    const RemoteCarrier* stream() const { return stream_; }
     std::size_t queued() const { return items_.size(); }
     std::size_t queuedBytes() const { return bytes_; }
     const std::optional<RemoteFailure>& lastFailure() const { return lastFailure_; }
@@ -101,6 +131,8 @@ public:
 private:
     enum class State : std::uint8_t { Idle, Dialing, Negotiating, Ready, Waiting };
     enum class Row : std::uint8_t { None, Writing, Stored };
+    // Of the session that can be resumed.
+    enum class Kind : std::uint8_t { Outgoing, Bidirectional, WayBack };
     struct Item {
         std::uint64_t number;
         StanzaPtr stanza;
@@ -110,7 +142,8 @@ private:
         SteadyTime expires;
         std::int64_t rowId = 0;
         Row row = Row::None;
-        bool isDurable = false;
+        bool isDurable = false;  // kept over a restart
+        bool isPatient = false;  // waits when the domain can't be reached
     };
     struct Verification {
         std::string id;
@@ -126,9 +159,13 @@ private:
     void scheduleRetry();
     void endVerifications(Verdict verdict);
     void flush();
+    void write(const Stanza& stanza, std::string_view insertion);
     void writeItem(const Item& item);
+    void takeWayBack();
+    bool isOnWayBack() const;
     void askForConfirmation();
     void confirm(std::size_t count);
+    void confirmEarlier(std::uint32_t handled);
     void done(Item item);
     void refuse(Item item, const RemoteFailure& failure);
     void refuseImpatient(const RemoteFailure& failure, bool alsoDurable);
@@ -150,7 +187,8 @@ private:
     const RemoteTrace trace_;
     State state_ = State::Idle;
     std::shared_ptr<RemoteDial> dial_;
-    RemoteOutgoing* stream_ = nullptr;
+    std::unique_ptr<RemoteReverse> reverse_;  // may be there without being used
+    RemoteCarrier* stream_ = nullptr;
     std::optional<RemoteFailure> attemptFailure_;  // of this round, by a server that was reached
     std::optional<RemoteFailure> lastFailure_;
     SteadyTime failedAt_{};
@@ -163,9 +201,12 @@ private:
     std::size_t bytes_ = 0;
     std::uint64_t next_ = 1;
     Timer sweeping_;
+    Timer flushing_;  // what did not fit
 
     bool isManaged_ = false;
     std::string smId_;
+    Kind kind_ = Kind::Outgoing;
+    std::shared_ptr<AckWindow> window_;
     std::uint32_t smHandled_ = 0;
     bool isAsked_ = false;
     SteadyTime askedAt_{};
@@ -176,8 +217,11 @@ private:
     std::vector<Verification> verifications_;
     SteadyTime lastUsed_;
     bool wantsReady_ = false;
-    bool isClosing_ = false;  // the server stops
-    bool isStoring_ = false;  // and nothing is waited for any more but the store
+    bool wantsBack_ = false;         // the other server may have something for us
+    bool hasShownPresence_ = false;  // on this connection
+    bool owesPresence_ = false;      // what was shown or asked may not have arrived
+    bool isClosing_ = false;         // the server stops
+    bool isStoring_ = false;         // and nothing is waited for any more but the store
     std::shared_ptr<void> kept_;
     Timer closing_;
     UniqueFunction<void()> probed_;

@@ -162,16 +162,55 @@ const Option<Bytes> bytesPerSecond{
     .fallback = 8_MiB,
     .range = {0_B, 1_GiB},
     .help =
-        "How much a connection of another server may send on average; what comes faster is read "
-        "more "
-        "slowly. 0: no limit.",
+        "How much the connections of another domain may send on average, all together; what comes "
+        "faster is read more slowly. 0: no limit.",
     .scope = Scope::Server,
 };
 const Option<Bytes> bytesBurst{
     .key = "s2s.bytes_burst",
     .fallback = 32_MiB,
     .range = {64_KiB, 1_GiB},
-    .help = "How much a connection may send at once before bytes_per_second holds.",
+    .help = "How much a domain may send at once before bytes_per_second holds.",
+    .scope = Scope::Server,
+};
+const Option<std::int64_t> stanzasPerSecond{
+    .key = "s2s.stanzas_per_second",
+    .fallback = 5000,
+    .range = {0, 10000000},
+    .help =
+        "How many stanzas the connections of another domain may send on average, all together; "
+        "what comes faster is read more slowly. 0: no limit.",
+    .scope = Scope::Server,
+};
+const Option<std::int64_t> stanzasBurst{
+    .key = "s2s.stanzas_burst",
+    .fallback = 20000,
+    .range = {10, 100000000},
+    .help = "How many stanzas a domain may send at once before stanzas_per_second holds.",
+    .scope = Scope::Server,
+};
+const Option<std::vector<std::string>> domainRates{
+    .key = "s2s.domain_rates",
+    .fallback = {},
+    .help =
+        "Other rates for some domains: \"example.org 64 KiB\" is so much each second for this one, "
+        "\"*.example.org 1 MiB, 200 stanzas\" for each of those below it. The first that fits "
+        "holds, and four seconds' worth may come at once.",
+    .scope = Scope::Server,
+};
+const Option<std::int64_t> connectionsMax{
+    .key = "s2s.connections_per_domain_max",
+    .fallback = 200,
+    .range = {1, 100000},
+    .help = "How many connections another domain may have to this server.",
+    .scope = Scope::Server,
+};
+const Option<bool> bidirectional{
+    .key = "s2s.bidirectional",
+    .fallback = true,
+    .help =
+        "Whether one connection is used in both directions (XEP-0288) with servers that know how "
+        "to.",
     .scope = Scope::Server,
 };
 const Option<std::int64_t> pairsMax{
@@ -251,6 +290,15 @@ const Option<std::int64_t> domainsMax{
     .scope = Scope::Server,
 };
 
+// What a domain's own rate allows at once.
+constexpr double burstSeconds = 4;
+
+std::string_view trimmed(std::string_view text) {
+    const auto first = text.find_first_not_of(' ');
+    if (first == text.npos) return {};
+    return text.substr(first, text.find_last_not_of(' ') - first + 1);
+}
+
 XmlLimits xmlLimits(std::size_t bytes) {
     XmlLimits limits;
     limits.elementBytesMax = bytes;
@@ -270,6 +318,32 @@ bool anyFits(const std::vector<std::string>& patterns, std::string_view domain) 
 }
 
 }  // namespace
+
+std::optional<DomainRate> readDomainRate(std::string_view text, const RemoteRate& usual) {
+    text = trimmed(text);
+    const auto space = text.find(' ');
+    if (space == text.npos) return std::nullopt;
+    DomainRate read{.domain = std::string{text.substr(0, space)}, .rate = usual};
+    for (text.remove_prefix(space + 1); !text.empty();) {
+        const auto comma = std::min(text.find(','), text.size());
+        std::string_view part = trimmed(text.substr(0, comma));
+        text.remove_prefix(std::min(comma + 1, text.size()));
+        constexpr std::string_view stanzas = "stanzas";
+        if (part.ends_with(stanzas)) {
+            part = trimmed(part.substr(0, part.size() - stanzas.size()));
+            const auto count = parseBytes(part);
+            if (!count || part.find_first_not_of("0123456789") != part.npos) return std::nullopt;
+            read.rate.stanzasPerSecond = double(count->value);
+            read.rate.stanzasBurst = burstSeconds * read.rate.stanzasPerSecond;
+        } else {
+            const auto bytes = parseBytes(part);
+            if (!bytes) return std::nullopt;
+            read.rate.bytesPerSecond = double(bytes->value);
+            read.rate.bytesBurst = burstSeconds * read.rate.bytesPerSecond;
+        }
+    }
+    return read;
+}
 
 std::vector<OptionRef> remoteOptions() {
     return {&enabled,
@@ -292,6 +366,11 @@ std::vector<OptionRef> remoteOptions() {
             &nodesMax,
             &bytesPerSecond,
             &bytesBurst,
+            &stanzasPerSecond,
+            &stanzasBurst,
+            &domainRates,
+            &connectionsMax,
+            &bidirectional,
             &pairsMax,
             &queueBytesMax,
             &queuesBytesMax,
@@ -337,10 +416,22 @@ RemoteSettings::RemoteSettings(const Settings& settings)
       domainsMax{std::size_t(settings.get(::epode::domainsMax))},
       pairsMax{std::size_t(settings.get(::epode::pairsMax))},
       unauthenticatedMax{settings.get(::epode::unauthenticatedMax)},
-      bytesPerSecond{double(settings.get(::epode::bytesPerSecond))},
-      bytesBurst{double(settings.get(::epode::bytesBurst))} {
+      connectionsMax{std::size_t(settings.get(::epode::connectionsMax))},
+      isBidirectional{settings.get(bidirectional)},
+      rate{.bytesPerSecond = double(settings.get(bytesPerSecond)),
+           .bytesBurst = double(settings.get(bytesBurst)),
+           .stanzasPerSecond = double(settings.get(stanzasPerSecond)),
+           .stanzasBurst = double(settings.get(stanzasBurst))} {
+    for (const auto& text : settings.get(domainRates))
+        if (auto read = readDomainRate(text, rate)) domainRates_.push_back(std::move(*read));
     afterAuthentication.depthMax = std::size_t(settings.get(depthMax));
     afterAuthentication.nodesMax = std::size_t(settings.get(nodesMax));
+}
+
+const RemoteRate& RemoteSettings::rateOf(std::string_view domain) const {
+    for (const auto& one : domainRates_)
+        if (fits(one.domain, domain)) return one.rate;
+    return rate;
 }
 
 bool RemoteSettings::allows(std::string_view domain) const {

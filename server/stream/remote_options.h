@@ -3,9 +3,11 @@
 
 #include "core/option.h"
 #include "core/xml_stream.h"
+#include "stream/remote_allowance.h"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +36,13 @@ struct RemoteDns {
 // Authorities that other servers' certificates are trusted from; "" for the system's.
 std::string remoteAuthorities(const Settings& settings);
 
+// A rate of its own for a domain, as s2s.domain_rates has it; nothing when the text is none.
+struct DomainRate {
+    std::string domain;
+    RemoteRate rate;
+};
+std::optional<DomainRate> readDomainRate(std::string_view text, const RemoteRate& usual);
+
 struct RemoteSettings {
     // When a server may show by a dialback (XEP-0220) who it is, in place of a certificate.
     enum class Dialback : std::uint8_t { Never, OverTls, Always };
@@ -58,11 +67,16 @@ struct RemoteSettings {
     std::size_t domainsMax;
     std::size_t pairsMax;
     std::int64_t unauthenticatedMax;
-    double bytesPerSecond;  // 0: unlimited
-    double bytesBurst;
+    std::size_t connectionsMax;  // of one domain
+    bool isBidirectional;
+    RemoteRate rate;
 
     // Whether there may be links with this domain at all.
     bool allows(std::string_view domain) const;
+    const RemoteRate& rateOf(std::string_view domain) const;
+
+private:
+    std::vector<DomainRate> domainRates_;
 };
 using RemoteSettingsPtr = std::shared_ptr<const RemoteSettings>;
 

@@ -9,23 +9,13 @@
 #include "stream/federation.h"
 #include "stream/remotes.h"
 
-#include <charconv>
 #include <utility>
 
 namespace epode {
 
 namespace {
 
-Counter stanzasSent{"epode_s2s_stanzas_sent_total", "Stanzas written to other servers"};
 Gauge outgoingStreams{"epode_s2s_outgoing_streams", "Our connections to other servers"};
-
-std::optional<std::uint32_t> readCount(std::string_view text) {
-    std::uint32_t count = 0;
-    const auto end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data(), end, count);
-    if (text.empty() || parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
-    return count;
-}
 
 // The condition and the text of an error, for people; both are a stranger's.
 std::string describe(const Element& error) {
@@ -45,12 +35,11 @@ std::string describe(const Element& error) {
 
 RemoteOutgoing::RemoteOutgoing(Remotes& remotes, RemoteLink& link, std::uint64_t number,
                                RemoteDial::Connection connection)
-    : RemoteStream{remotes, number, std::move(connection.transport)},
+    : RemoteReceiver{remotes, number, std::move(connection.transport)},
       link_{&link},
       local_{link.local()},
       remote_{link.remote()},
-      target_{std::move(connection.target)},
-      since_{remotes.shard().executor().wallNow()} {
+      target_{std::move(connection.target)} {
     outgoingStreams.add();
 }
 
@@ -60,7 +49,7 @@ void RemoteOutgoing::begin() {
         if (phase_ == Phase::Negotiating && link_ && !link_->wantsToSend()) {
             RemoteLink* const link = std::exchange(link_, nullptr);
             close("nothing to be sent");
-            link->lost("nothing to be sent");
+            link->lost("nothing to be sent", RemoteLink::Loss::Idle);
             return;
         }
         fail(RemoteStep::Stream,
@@ -100,16 +89,16 @@ void RemoteOutgoing::startTls() {
 void RemoteOutgoing::onSecured() {
     if (isOver()) return;
     const TlsInfo* tls = transport().tls();
-    identity_ = RemoteIdentity::of(tls);
+    readIdentity();
     find(RemoteStep::Tls, true,
          (target_.isDirectTls ? "TLS from the first byte: " : "STARTTLS: ") + tls->version + ", " +
              tls->cipher + ".");
-    if (identity_.proves(remote_)) {
+    if (identity().proves(remote_)) {
         find(RemoteStep::Certificate, true,
              "The certificate is trusted and for " + remote_ + "; it holds until " +
-                 formatDateTime(identity_.certificate->notAfter) + ".");
+                 formatDateTime(identity().certificate->notAfter) + ".");
     } else {
-        const std::string objection = identity_.objection(remote_);
+        const std::string objection = identity().objection(remote_);
         const std::string advice =
             "The other server needs a certificate of a known authority for " + remote_ + ".";
         if (settings().dialback == RemoteSettings::Dialback::Never) {
@@ -147,11 +136,13 @@ void RemoteOutgoing::receiveHeader(const StreamHeader& header) {
     }
 }
 
-void RemoteOutgoing::receive(Document element, std::string_view) {
+void RemoteOutgoing::receive(Document element, std::string_view inner) {
     if (element->is("features", ns::streams)) {
         receiveFeatures(*element);
     } else if (element->is("error", ns::streams)) {
         receiveStreamError(*element);
+    } else if (element->ns() == ns::client && !pairs().empty()) {
+        receiveStanza(std::move(element), inner);
     } else if (element->ns() == dialbackNs) {
         receiveDialback(*element);
     } else if (element->ns() == ns::streamManagement) {
@@ -174,8 +165,8 @@ void RemoteOutgoing::receive(Document element, std::string_view) {
     } else if (phase_ == Phase::External && element->is("failure", ns::sasl)) {
         receiveSaslFailure(*element);
     }
-    // Stanzas come on the connections that the other server makes. What else is said here was not
-    // asked for, and is not believed.
+    // Stanzas come on the connections that the other server makes, unless it was agreed that they
+    // come here. What else is said was not asked for, and is not believed.
 }
 
 void RemoteOutgoing::receiveFeatures(const Element& features) {
@@ -185,6 +176,7 @@ void RemoteOutgoing::receiveFeatures(const Element& features) {
     }
     if (phase_ != Phase::Header && phase_ != Phase::FinalHeader) return;
     offersManagement_ = features.child("sm", ns::streamManagement) != nullptr;
+    offersWayBack_ = features.child("bidi", bidiFeatureNs) != nullptr;
     if (phase_ == Phase::FinalHeader) {
         authenticated("certificate");
         return;
@@ -214,6 +206,7 @@ void RemoteOutgoing::receiveClearFeatures(const Element& features) {
     }
     find(RemoteStep::Tls, false, "It offers no TLS: everybody on the way can read what is said.");
     offersManagement_ = features.child("sm", ns::streamManagement) != nullptr;
+    offersWayBack_ = features.child("bidi", bidiFeatureNs) != nullptr;
     phase_ = Phase::Negotiating;
     goOn();
 }
@@ -247,6 +240,10 @@ void RemoteOutgoing::verify(const std::string& id, const std::string& key) {
 }
 
 void RemoteOutgoing::authenticate() {
+    if (offersWayBack_ && settings().isBidirectional && !isWayBack_ && !link_->trace()) {
+        isWayBack_ = true;
+        send("<bidi xmlns='urn:xmpp:bidi'/>");
+    }
     // Nothing else may be said during SASL: what is being verified comes to its end first.
     if (offersExternal_) {
         if (link_->hasVerifications()) return;
@@ -300,8 +297,17 @@ void RemoteOutgoing::receiveDialback(const Element& element) {
     using Type = DialbackElement::Type;
     bool isMalformed = false;
     const auto answer = DialbackElement::read(element, isMalformed);
-    // Questions are for the connections that others make.
-    if (!answer || answer->type == Type::Request || !link_) return;
+    if (!answer || !link_) return;
+    if (answer->type == Type::Request) {
+        // Questions are for the connections that others make; where stanzas come, they may, too,
+        // from further domains of that server, to the one that it knows us by (XEP-0288, 2.2).
+        if (pairs().empty()) return;
+        if (answer->kind == Kind::Result && answer->to != local_)
+            answerWith(*answer, Type::Error, "policy-violation");
+        else
+            receiveRequest(*answer, streamId_);
+        return;
+    }
     // Of others than the two of this connection, or not asked for: it is not believed.
     if (answer->from != remote_ || answer->to != local_) return;
     if (answer->kind == Kind::Verify) {
@@ -333,20 +339,44 @@ void RemoteOutgoing::receiveDialback(const Element& element) {
 void RemoteOutgoing::authenticated(std::string_view how) {
     authentication_ = how;
     if (!link_) return;
+    phase_ = Phase::Managing;
+    if (isWayBack_) {
+        if (!makeRoomFor(remote_)) {
+            fail(RemoteStep::Authentication,
+                 remote_ + " has as many connections with this server as it may.");
+            return;
+        }
+        accept(local_, remote_, identity().proves(remote_) ? "certificate" : "dns");
+    }
     if (!offersManagement_) {
         ready(false, {}, std::nullopt);
         return;
     }
-    phase_ = Phase::Managing;
-    std::string& out = output();
-    if (link_->resumptionId().empty()) {
-        out.append("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
-    } else {
-        // We have got nothing on the connection that was lost.
-        out.append("<resume xmlns='urn:xmpp:sm:3' h='0' previd='");
-        escapeAttribute(out, link_->resumptionId());
-        out.append("'/>");
+    if (!link_->mayResume(isWayBack_)) {
+        send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+        return;
     }
+    if (!isWayBack_) {
+        askToResume(0);
+        return;
+    }
+    // What came on the connection that was lost is safe before we say how much that was.
+    remotes().awaitSafety(link_->window(),
+                          [&remotes = remotes(), number = number()](std::uint32_t handled) {
+                              RemoteOutgoing* const self = remotes.outgoing(number);
+                              if (self && self->phase_ == Phase::Managing)
+                                  self->askToResume(handled);
+                          });
+}
+
+void RemoteOutgoing::askToResume(std::uint32_t handled) {
+    if (isOver() || !link_) return;
+    handled_ = handled;
+    std::string& out = output();
+    out.append("<resume xmlns='urn:xmpp:sm:3' h='").append(std::to_string(handled));
+    out.append("' previd='");
+    escapeAttribute(out, link_->resumptionId());
+    out.append("'/>");
     transport().wantFlush();
 }
 
@@ -354,23 +384,26 @@ void RemoteOutgoing::receiveManagement(const Element& element) {
     if (!link_) return;
     const auto h = readCount(element.get("h"));
     if (element.name() == "r") {
-        send("<a xmlns='urn:xmpp:sm:3' h='0'/>");
+        // Without a way back nothing comes that would be counted.
+        if (window())
+            receiveCountRequest();
+        else
+            send("<a xmlns='urn:xmpp:sm:3' h='0'/>");
     } else if (phase_ == Phase::Ready && element.name() == "a") {
         if (h && link_->acknowledged(*h)) return;
-        end({.condition = StreamCondition::UndefinedCondition,
-             .text = "You acknowledged more stanzas than were sent to you.",
-             .extra = "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='" +
-                      std::to_string(h.value_or(0)) + "' send-count='" +
-                      std::to_string(link_->handled()) + "'/>"});
+        end(countTooHigh(h.value_or(0), link_->sent()));
     } else if (phase_ != Phase::Managing) {
         return;
     } else if (element.name() == "enabled") {
         const bool isResumable = element.get("resume") == "true" || element.get("resume") == "1";
+        // What came before this is not counted.
+        if (isWayBack_) countFrom(0);
         ready(true, isResumable ? std::string{element.get("id")} : std::string{}, std::nullopt);
     } else if (element.name() == "resumed" && h) {
+        if (isWayBack_) countFrom(handled_);
         ready(true, link_->resumptionId(), *h);
     } else if (element.name() == "failed") {
-        if (link_->resumptionId().empty()) {
+        if (!link_->mayResume(isWayBack_)) {
             ready(false, {}, std::nullopt);
             return;
         }
@@ -379,12 +412,20 @@ void RemoteOutgoing::receiveManagement(const Element& element) {
     }
 }
 
+void RemoteOutgoing::countFrom(std::uint32_t handled) {
+    count(std::make_shared<AckWindow>(shard().executor(), handled));
+}
+
 void RemoteOutgoing::ready(bool isManaged, std::string id, std::optional<std::uint32_t> resumed) {
     patience_ = {};
     phase_ = Phase::Ready;
     noteActivity();
     if (id.size() > 1024) id.clear();
-    link_->ready(isManaged, std::move(id), resumed);
+    link_->ready({.isManaged = isManaged,
+                  .isBidirectional = isWayBack_,
+                  .id = std::move(id),
+                  .resumed = resumed,
+                  .window = window()});
 }
 
 // ---- stanzas
@@ -393,8 +434,6 @@ void RemoteOutgoing::write(const Stanza& stanza, std::string_view insertion) {
     stanza.write(output(), ns::server, nullptr, insertion);
     transport().wantFlush();
     noteActivity();
-    stanzasSent.add();
-    ++remotes().history(remote_).stanzasOut;
 }
 
 void RemoteOutgoing::ask() { send("<r xmlns='urn:xmpp:sm:3'/>"); }
@@ -405,7 +444,28 @@ void RemoteOutgoing::onDrained() {
 
 void RemoteOutgoing::closeIfIdle(SteadyTime now) {
     if (isOver() || (link_ && !link_->isIdle())) return;
-    if (now - lastActivity() >= settings().idleTimeout) close("idle");
+    if (now - lastActivity() < settings().idleTimeout) return;
+    isIdle_ = true;
+    close("idle");
+}
+
+// It was made for an explanation, which has got what it wanted, or is not needed any more.
+void RemoteOutgoing::dismiss() {
+    link_ = nullptr;
+    close("not needed any more");
+}
+
+void RemoteOutgoing::endWith(const StreamError& error) {
+    if (window()) sendAck();
+    end(error);
+}
+
+RemoteCarrier::Status RemoteOutgoing::status() const {
+    return {.isOver = isOver(),
+            .isSecured = isSecured(),
+            .address = peerAddress(),
+            .shownBy = authentication_,
+            .since = since()};
 }
 
 // ---- the end
@@ -432,10 +492,12 @@ void RemoteOutgoing::fail(RemoteStep step, std::string text, std::string advice,
 
 void RemoteOutgoing::ended(std::string_view reason) {
     patience_ = {};
+    endReceiving();
     RemoteLink* const link = std::exchange(link_, nullptr);
     if (!link) return;
     if (phase_ == Phase::Ready) {
-        link->lost(reason);
+        link->lost(reason, isIdle_ || wasClosedByPeer() ? RemoteLink::Loss::Idle
+                                                        : RemoteLink::Loss::Broken);
         return;
     }
     RemoteFailure failure;

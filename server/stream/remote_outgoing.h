@@ -1,17 +1,17 @@
 // A connection of ours to another server, for one pair of domains: TLS, SASL EXTERNAL (XEP-0178) or
-// dialback (XEP-0220), stream management (XEP-0198), then stanzas.
+// dialback (XEP-0220), stream management (XEP-0198), then stanzas; in both directions when the
+// other server agrees (XEP-0288).
 #pragma once
 
-#include "stream/dialback.h"
+#include "stream/remote_carrier.h"
 #include "stream/remote_link.h"
-#include "stream/remote_stream.h"
+#include "stream/remote_receiver.h"
 
-#include <set>
 #include <string>
 
 namespace epode {
 
-class RemoteOutgoing final : public RemoteStream {
+class RemoteOutgoing final : public RemoteReceiver, public RemoteCarrier {
 public:
     // Ids of the link's own pings begin so.
     static inline const std::string pingPrefix = "s2s-ping-";
@@ -21,26 +21,20 @@ public:
     ~RemoteOutgoing() override;
 
     void begin();
-    // The link has something to send, or to verify.
-    void goOn();
-    void write(const Stanza& stanza, std::string_view insertion);
-    // Asks for an acknowledgement.
-    void ask();
-    bool takesVerifications() const;
-    void verify(const std::string& id, const std::string& key);
-    // Bytes that the other server hasn't taken yet.
-    std::size_t pendingBytes() { return transport().unsentBytes() + output().size(); }
     void closeIfIdle(SteadyTime now);
-    void forgetLink() { link_ = nullptr; }
-    // It was made for an explanation, which has got what it wanted.
-    void endAsTest() {
-        link_ = nullptr;
-        close("the test is over");
-    }
-
     const RemoteTarget& target() const { return target_; }
-    std::string_view authentication() const { return authentication_; }
-    WallTime since() const { return since_; }
+
+    // RemoteCarrier
+    void goOn() override;
+    void write(const Stanza& stanza, std::string_view insertion) override;
+    void ask() override;
+    bool takesVerifications() const override;
+    void verify(const std::string& id, const std::string& key) override;
+    std::size_t pendingBytes() override { return transport().unsentBytes() + output().size(); }
+    void forgetLink() override { link_ = nullptr; }
+    void dismiss() override;
+    void endWith(const StreamError& error) override;
+    Status status() const override;
 
 private:
     enum class Phase : std::uint8_t {
@@ -61,6 +55,8 @@ private:
     void receiveHeader(const StreamHeader& header) override;
     void receive(Document element, std::string_view inner) override;
     void ended(std::string_view reason) override;
+    // The other server speaks for further domains of its own (XEP-0288, 2.2).
+    void accepted(const std::string&, const std::string&, bool) override {}
     std::string from() const override;
     std::string to() const override;
 
@@ -74,6 +70,8 @@ private:
     void authenticate();
     void startDialback();
     void authenticated(std::string_view how);
+    void askToResume(std::uint32_t handled);
+    void countFrom(std::uint32_t handled);
     void ready(bool isManaged, std::string id, std::optional<std::uint32_t> resumed);
     void fail(RemoteStep step, std::string text, std::string advice = {},
               bool mayTryOthers = false);
@@ -84,14 +82,16 @@ private:
     const std::string remote_;
     const RemoteTarget target_;
     Phase phase_ = Phase::ClearHeader;
-    RemoteIdentity identity_;
     std::string streamId_;
     std::string authentication_;
     std::string peerError_;
-    WallTime since_;
     Timer patience_;
+    std::uint32_t handled_ = 0;  // as was said when resuming
     bool offersExternal_ = false;
     bool offersManagement_ = false;
+    bool offersWayBack_ = false;
+    bool isWayBack_ = false;  // the other server sends on it, too
+    bool isIdle_ = false;     // we have closed it because nothing was said
     bool hasFailed_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include "route/shard.h"
 #include "stream/remotes.h"
 
+#include <charconv>
 #include <utility>
 
 namespace epode {
@@ -59,6 +60,21 @@ std::string RemoteIdentity::objection(std::string_view domain) const {
 }
 
 // ---- the stream
+
+std::optional<std::uint32_t> readCount(std::string_view text) {
+    std::uint32_t count = 0;
+    const auto end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, count);
+    if (text.empty() || parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+    return count;
+}
+
+StreamError countTooHigh(std::uint32_t handled, std::uint32_t sent) {
+    return {.condition = StreamCondition::UndefinedCondition,
+            .text = "You acknowledged more stanzas than were sent to you.",
+            .extra = "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='" + std::to_string(handled) +
+                     "' send-count='" + std::to_string(sent) + "'/>"};
+}
 
 RemoteStream::RemoteStream(Remotes& remotes, std::uint64_t number,
                            std::unique_ptr<Transport> transport)
@@ -120,6 +136,7 @@ void RemoteStream::process(std::string_view input) {
                 break;
             }
             case XmlStream::Event::Close:
+                wasClosedByPeer_ = true;
                 close("closed by the other server");
                 return;
             case XmlStream::Event::Failure:

@@ -19,6 +19,15 @@ namespace epode {
 class Remotes;
 class Shard;
 
+// XEP-0288.
+inline constexpr std::string_view bidiNs = "urn:xmpp:bidi";
+inline constexpr std::string_view bidiFeatureNs = "urn:xmpp:features:bidi";
+
+// A count of XEP-0198.
+std::optional<std::uint32_t> readCount(std::string_view text);
+// For who acknowledges what was not sent.
+StreamError countTooHigh(std::uint32_t handled, std::uint32_t sent);
+
 // Whom the other side's certificate speaks for.
 struct RemoteIdentity {
     bool hasCertificate = false;
@@ -43,6 +52,8 @@ public:
     bool isSecured() const { return transport_->tls() != nullptr; }
     std::string peerAddress() const { return transport_->peerAddress(); }
     SteadyTime lastActivity() const { return lastActivity_; }
+    // The other server has closed it as one does what isn't needed.
+    bool wasClosedByPeer() const { return wasClosedByPeer_; }
 
     void end(const StreamError& error);
 
@@ -96,6 +107,7 @@ private:
     bool headerSent_ = false;
     bool isOver_ = false;
     bool isHeld_ = false;
+    bool wasClosedByPeer_ = false;
     bool dropInput_ = false;
 };
 

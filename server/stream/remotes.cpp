@@ -5,7 +5,9 @@
 #include "route/server.h"
 #include "route/shard.h"
 #include "stream/federation.h"
+#include "stream/remote_carrier.h"
 #include "stream/remote_incoming.h"
+#include "stream/remote_meeting.h"
 #include "stream/remote_outgoing.h"
 
 #include <utility>
@@ -22,15 +24,24 @@ constexpr std::size_t resumablesMax = 10000;
 constexpr auto safetyCheck = std::chrono::milliseconds{20};
 constexpr int safetyChecksMax = 400;
 
+bool isBelow(std::string_view domain, std::string_view above) {
+    return domain.size() > above.size() + 1 && domain.ends_with(above) &&
+           domain[domain.size() - above.size() - 1] == '.';
+}
+
 }  // namespace
 
 Remotes::Remotes(Federation& federation, Shard& shard, RemoteSettingsPtr settings)
-    : federation_{federation}, shard_{shard}, settings_{std::move(settings)} {}
+    : federation_{federation},
+      shard_{shard},
+      settings_{std::move(settings)},
+      meeting_{std::make_unique<RemoteMeeting>(shard)} {}
 
 Remotes::~Remotes() {
     // Streams first: they tell their links.
     polling_.clear();
     links_.clear();
+    verifiers_.clear();
     probes_.clear();
     streams_.clear();
 }
@@ -38,7 +49,9 @@ Remotes::~Remotes() {
 void Remotes::configure(RemoteSettingsPtr settings) {
     settings_ = std::move(settings);
     for (const auto& [pair, link] : links_) link->settingsChanged();
-    for (const auto& [number, stream] : incoming_) stream->settingsChanged();
+    for (const auto& [pair, link] : verifiers_) link->settingsChanged();
+    const auto incoming = incoming_;
+    for (const auto& [number, stream] : incoming) stream->settingsChanged();
 }
 
 // ---- links
@@ -80,14 +93,21 @@ void Remotes::restore(std::string local, std::string remote, RemoteLink::Stored 
 void Remotes::verify(const std::string& local, const std::string& remote, std::string id,
                      std::string key, RemoteLink::Verified done) {
     RemoteLink* link = this->link(local, remote);
+    if (link && link->hasWayBack()) {
+        auto& verifier = verifiers_[Pair{local, remote}];
+        if (!verifier) verifier = std::make_unique<RemoteLink>(*this, local, remote);
+        link = verifier.get();
+    }
     if (link)
         link->verify(std::move(id), std::move(key), std::move(done));
     else
         done(RemoteLink::Verdict::NotReached);
 }
 
-void Remotes::isThere(const std::string& local, const std::string& remote) {
-    if (RemoteLink* link = findLink(local, remote)) link->isThere();
+void Remotes::isThere(const std::string& remote) {
+    for (const auto& [pair, link] : links_)
+        if (link->isWaiting() && (pair.second == remote || isBelow(pair.second, remote)))
+            link->isThere();
 }
 
 void Remotes::ponged(const std::string& local, const std::string& remote, const std::string& id) {
@@ -98,6 +118,31 @@ void Remotes::ponged(const std::string& local, const std::string& remote, const 
         return;  // it may be gone
     }
 }
+
+// ---- the way back
+
+void Remotes::offered(const std::string& local, const std::string& remote,
+                      RemoteReverse::Offer offer) {
+    if (RemoteLink* link = this->link(local, remote)) link->offered(std::move(offer));
+}
+
+bool Remotes::resumedBack(const std::string& local, const std::string& remote,
+                          RemoteReverse::Offer offer) {
+    RemoteLink* link = findLink(local, remote);
+    return link && link->resumedBack(std::move(offer));
+}
+
+void Remotes::withdrawn(const std::string& local, const std::string& remote, unsigned shard,
+                        std::uint64_t stream, const std::string& reason, RemoteLink::Loss loss) {
+    if (RemoteLink* link = findLink(local, remote)) link->withdrawn(shard, stream, reason, loss);
+}
+
+void Remotes::acknowledgedBack(const std::string& local, const std::string& remote, unsigned shard,
+                               std::uint64_t stream, std::uint32_t h) {
+    if (RemoteLink* link = findLink(local, remote)) link->acknowledgedBack(shard, stream, h);
+}
+
+void Remotes::meetAgain(const std::string& remote) { meeting_->add(remote); }
 
 void Remotes::explain(const std::string& local, const std::string& remote, RemoteTrace trace,
                       UniqueFunction<void()> done) {
@@ -136,6 +181,7 @@ RemoteOutgoing& Remotes::open(RemoteLink& link, RemoteDial::Connection connectio
     const std::uint64_t number = next_++;
     auto stream = std::make_unique<RemoteOutgoing>(*this, link, number, std::move(connection));
     RemoteOutgoing& opened = *stream;
+    outgoing_.emplace(number, &opened);
     streams_.emplace(number, std::move(stream));
     startChecking();
     return opened;
@@ -143,11 +189,22 @@ RemoteOutgoing& Remotes::open(RemoteLink& link, RemoteDial::Connection connectio
 
 RemoteIncoming* Remotes::incoming(std::uint64_t number) {
     const auto found = incoming_.find(number);
-    return found == incoming_.end() ? nullptr : found->second;
+    return found == incoming_.end() || found->second->isOver() ? nullptr : found->second;
+}
+
+RemoteOutgoing* Remotes::outgoing(std::uint64_t number) {
+    const auto found = outgoing_.find(number);
+    return found == outgoing_.end() || found->second->isOver() ? nullptr : found->second;
+}
+
+RemoteReceiver* Remotes::receiver(std::uint64_t number) {
+    if (RemoteIncoming* stream = incoming(number)) return stream;
+    return outgoing(number);
 }
 
 void Remotes::release(std::uint64_t stream) {
     incoming_.erase(stream);
+    outgoing_.erase(stream);
     shard_.executor().post([this, stream] { streams_.erase(stream); });
 }
 
@@ -174,10 +231,10 @@ void Remotes::dropMovedResumable(const std::string& id) {
 }
 
 void Remotes::takeResumable(const std::string& id, const std::string& local,
-                            const std::string& remote, Taken done) {
+                            const std::string& remote, bool isWayBack, Taken done) {
     const auto found = resumables_.find(id);
     if (found == resumables_.end() || found->second.local != local ||
-        found->second.remote != remote) {
+        found->second.remote != remote || found->second.isWayBack != isWayBack) {
         done(std::nullopt);
         return;
     }
@@ -187,18 +244,22 @@ void Remotes::takeResumable(const std::string& id, const std::string& local,
     if (RemoteIncoming* before = incoming(found->second.stream))
         before->end({.condition = StreamCondition::Conflict,
                      .text = "The stream was resumed on another connection."});
-    awaitSafety(window, safetyChecksMax,
-                [this, id, attempt, done = std::move(done)](std::uint32_t handled) mutable {
-                    const auto found = resumables_.find(id);
-                    if (found == resumables_.end() || found->second.attempt != attempt)
-                        done(std::nullopt);
-                    else
-                        done(handled);
-                });
+    awaitSafety(window, [this, id, attempt, done = std::move(done)](std::uint32_t handled) mutable {
+        const auto found = resumables_.find(id);
+        if (found == resumables_.end() || found->second.attempt != attempt)
+            done(std::nullopt);
+        else
+            done(handled);
+    });
 }
 
-void Remotes::awaitSafety(std::shared_ptr<AckWindow> window, int patience,
+void Remotes::awaitSafety(std::shared_ptr<AckWindow> window,
                           UniqueFunction<void(std::uint32_t)> done) {
+    pollSafety(std::move(window), safetyChecksMax, std::move(done));
+}
+
+void Remotes::pollSafety(std::shared_ptr<AckWindow> window, int patience,
+                         UniqueFunction<void(std::uint32_t)> done) {
     if (window->unsafe() == 0 || patience == 0) {
         done(window->safe());
         return;
@@ -207,7 +268,7 @@ void Remotes::awaitSafety(std::shared_ptr<AckWindow> window, int patience,
     polling_[number] = shard_.executor().after(
         safetyCheck, [this, number, window, patience, done = std::move(done)]() mutable {
             const auto mine = polling_.extract(number);
-            awaitSafety(std::move(window), patience - 1, std::move(done));
+            pollSafety(std::move(window), patience - 1, std::move(done));
         });
 }
 
@@ -235,13 +296,16 @@ void Remotes::startChecking() {
 // What is called may end streams, which are freed in later turns.
 void Remotes::check() {
     const SteadyTime now = shard_.executor().now();
-    for (const auto& [pair, link] : links_) link->check(now);
+    for (auto* links : {&links_, &verifiers_}) {
+        for (const auto& [pair, link] : *links) link->check(now);
+        std::erase_if(*links,
+                      [now](const auto& entry) { return entry.second->isForgettable(now); });
+    }
     const auto incoming = incoming_;
     for (const auto& [number, stream] : incoming) stream->checkActivity(now);
-    for (const auto& [number, stream] : streams_)
-        if (!incoming.contains(number)) static_cast<RemoteOutgoing&>(*stream).closeIfIdle(now);
-    std::erase_if(links_, [now](const auto& entry) { return entry.second->isForgettable(now); });
-    if (!links_.empty() || !streams_.empty()) startChecking();
+    const auto outgoing = outgoing_;
+    for (const auto& [number, stream] : outgoing) stream->closeIfIdle(now);
+    if (!links_.empty() || !verifiers_.empty() || !streams_.empty()) startChecking();
 }
 
 std::vector<Remotes::LinkStatus> Remotes::status(std::string_view remote) {
@@ -254,16 +318,19 @@ std::vector<Remotes::LinkStatus> Remotes::status(std::string_view remote) {
                           .state = std::string{link->stateText()},
                           .queued = link->queued(),
                           .queuedBytes = link->queuedBytes()};
-        if (const RemoteOutgoing* stream = link->stream(); stream && !stream->isOver()) {
-            status.address = stream->peerAddress();
-            status.authentication = stream->authentication();
-            status.isSecured = stream->isSecured();
-            status.since = stream->since();
+        if (const RemoteCarrier* stream = link->stream()) {
+            const auto facts = stream->status();
+            if (!facts.isOver) {
+                status.address = facts.address;
+                status.authentication = facts.shownBy;
+                status.isSecured = facts.isSecured;
+                status.since = facts.since;
+            }
         }
         if (link->lastFailure()) status.problem = link->lastFailure()->text;
         all.push_back(std::move(status));
     }
-    for (const auto& [number, stream] : incoming_) {
+    for (const auto& [number, stream] : streams_) {
         if (stream->isOver()) continue;
         for (const auto& [local, theirs] : stream->pairs()) {
             if (!remote.empty() && theirs != remote) continue;
@@ -272,7 +339,7 @@ std::vector<Remotes::LinkStatus> Remotes::status(std::string_view remote) {
                            .direction = "in",
                            .state = "ready",
                            .address = stream->peerAddress(),
-                           .authentication = std::string{stream->authentication()},
+                           .authentication = std::string{stream->shownBy()},
                            .isSecured = stream->isSecured(),
                            .since = stream->since(),
                            .problem = {}});
@@ -283,8 +350,10 @@ std::vector<Remotes::LinkStatus> Remotes::status(std::string_view remote) {
 
 void Remotes::closeAll(const std::shared_ptr<void>& kept) {
     const auto incoming = incoming_;
-    for (const auto& [number, stream] : incoming) stream->closeDown();
+    for (const auto& [number, stream] : incoming)
+        if (!stream->isWayBack()) stream->closeDown();
     for (const auto& [pair, link] : links_) link->closeDown(kept);
+    for (const auto& [pair, link] : verifiers_) link->closeDown(kept);
 }
 
 }  // namespace epode

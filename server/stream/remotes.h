@@ -24,7 +24,9 @@ namespace epode {
 class AckWindow;
 class Federation;
 class RemoteIncoming;
-class RemoteStream;
+class RemoteMeeting;
+class RemoteOutgoing;
+class RemoteReceiver;
 class Shard;
 
 // What is remembered of a domain, for operators.
@@ -55,13 +57,25 @@ public:
     // Whether a key is of this remote domain's making: see RemoteLink.
     void verify(const std::string& local, const std::string& remote, std::string id,
                 std::string key, RemoteLink::Verified done);
-    // The remote server has connected to us, so that it can be reached, maybe.
-    void isThere(const std::string& local, const std::string& remote);
+    // The remote server has connected to us, so that it and what is below it can be reached, maybe.
+    void isThere(const std::string& remote);
     // The answer to a ping of the link's own has come.
     void ponged(const std::string& local, const std::string& remote, const std::string& id);
+    // The way back on connections that the other server has made (XEP-0288): see RemoteLink.
+    void offered(const std::string& local, const std::string& remote, RemoteReverse::Offer offer);
+    bool resumedBack(const std::string& local, const std::string& remote,
+                     RemoteReverse::Offer offer);
+    void withdrawn(const std::string& local, const std::string& remote, unsigned shard,
+                   std::uint64_t stream, const std::string& reason, RemoteLink::Loss loss);
+    void acknowledgedBack(const std::string& local, const std::string& remote, unsigned shard,
+                          std::uint64_t stream, std::uint32_t h);
     // An attempt of its own, for an operator. `done` is called once, on this shard.
     void explain(const std::string& local, const std::string& remote, RemoteTrace trace,
                  UniqueFunction<void()> done);
+
+    // The accounts of this shard and their contacts at the domain ask and tell each other anew who
+    // is there; a moment later, with other domains that want it, too.
+    void meetAgain(const std::string& remote);
 
     // ---- connections
 
@@ -69,7 +83,10 @@ public:
     void accept(std::unique_ptr<Transport> transport);
     // A connection of ours to another server was made.
     RemoteOutgoing& open(RemoteLink& link, RemoteDial::Connection connection);
+    // One that is not over; null otherwise.
     RemoteIncoming* incoming(std::uint64_t number);
+    RemoteOutgoing* outgoing(std::uint64_t number);
+    RemoteReceiver* receiver(std::uint64_t number);
     // Frees a stream when the turn is over.
     void release(std::uint64_t stream);
 
@@ -78,6 +95,7 @@ public:
     struct Resumable {
         std::string local, remote;
         std::shared_ptr<AckWindow> window;
+        bool isWayBack = false;     // we have sent on it, too
         std::uint64_t stream = 0;   // 0: its connection is lost
         std::uint64_t attempt = 0;  // the last one to resume it
         Timer expiry{};
@@ -93,7 +111,9 @@ public:
     // asked may be lost before he hears the answer, and asks again.
     using Taken = UniqueFunction<void(std::optional<std::uint32_t>)>;
     void takeResumable(const std::string& id, const std::string& local, const std::string& remote,
-                       Taken done);
+                       bool isWayBack, Taken done);
+    // Calls `done` with how many stanzas are safe, when all that came are, or after a while.
+    void awaitSafety(std::shared_ptr<AckWindow> window, UniqueFunction<void(std::uint32_t)> done);
 
     // ---- for operators
 
@@ -127,8 +147,8 @@ private:
     };
     RemoteLink* findLink(std::string_view local, std::string_view remote);
     RemoteLink* link(const std::string& local, const std::string& remote);
-    void awaitSafety(std::shared_ptr<AckWindow> window, int patience,
-                     UniqueFunction<void(std::uint32_t)> done);
+    void pollSafety(std::shared_ptr<AckWindow> window, int patience,
+                    UniqueFunction<void(std::uint32_t)> done);
     void startChecking();
     void check();
 
@@ -136,14 +156,18 @@ private:
     Shard& shard_;
     RemoteSettingsPtr settings_;
     std::map<Pair, std::unique_ptr<RemoteLink>, PairOrder> links_;
+    // Links that send on connections of the other server's have somebody else verify keys.
+    std::map<Pair, std::unique_ptr<RemoteLink>, PairOrder> verifiers_;
     std::map<std::uint64_t, std::unique_ptr<RemoteLink>> probes_;
-    std::map<std::uint64_t, std::unique_ptr<RemoteStream>> streams_;
+    std::map<std::uint64_t, std::unique_ptr<RemoteReceiver>> streams_;
     std::map<std::uint64_t, RemoteIncoming*> incoming_;  // of those
+    std::map<std::uint64_t, RemoteOutgoing*> outgoing_;
     std::map<std::string, Resumable> resumables_;
     Histories histories_;
     std::uint64_t next_ = 1;
     Timer checking_;
     std::map<std::uint64_t, Timer> polling_;
+    std::unique_ptr<RemoteMeeting> meeting_;
 };
 
 }  // namespace epode

@@ -49,7 +49,7 @@ class Authority:
     def certify(self, domain, trusted=True):
         """The files (chain, key, both) of a certificate for the domain and what is directly below it."""
         chain, key, both = (self.path(domain + end) for end in (".crt", ".key", ".pem"))
-        names = f"subjectAltName=DNS:{domain},DNS:conference.{domain}"
+        names = f"subjectAltName=DNS:{domain},DNS:conference.{domain},DNS:upload.{domain}"
         if trusted:
             openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
                     "/CN=" + domain, "-keyout", key, "-out", self.path("request"))
@@ -118,17 +118,20 @@ class NameServer:
 class Server:
     """A server of one domain; `host` is the loopback address that it serves at."""
 
-    def __init__(self, folder, domain, host, authority, names, trusted=True):
+    NEEDS_ADDRESSES = False  # where a name would do for others
+    FORGETS = False  # what it could not send
+
+    def __init__(self, folder, domain, host, authority, names, trusted=True, target=None):
         self.domain, self.host, self.authority, self.names = domain, host, authority, names
         self.folder = os.path.join(folder, domain)
         os.makedirs(os.path.join(self.folder, "data"))
         self.chain, self.key, self.both = authority.certify(domain, trusted)
-        self.port, self.s2s_port = free_ports(2, host)
+        self.port, self.s2s_port, self.https_port = free_ports(3, host)
         self.log = os.path.join(self.folder, "log")
         self.process = None
-        target = "xmpp." + domain
+        target = target or "xmpp." + domain
         names.address(target, host)
-        for one in (domain, "conference." + domain):
+        for one in (domain, "conference." + domain, "upload." + domain):
             names.address(one, host)
             names.service("_xmpp-server._tcp." + one, (10, self.s2s_port, target))
 
@@ -194,8 +197,11 @@ addresses = ["{self.host}"]
 starttls_port = {self.port}
 tls_port = 0
 [http]
+addresses = ["{self.host}"]
 plain_port = 0
-tls_port = 0
+tls_port = {self.https_port}
+[upload]
+public_url = "https://upload.{self.domain}:{self.https_port}"
 [log]
 level = "debug"
 [registration]
@@ -231,7 +237,8 @@ c2s_ports = {{ {self.port} }}
 s2s_ports = {{ {self.s2s_port} }}
 http_ports = {{ }}
 https_ports = {{ }}
-modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "register_ibr", "dialback", "smacks", "offline" }}
+modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "register_ibr", "dialback", "smacks", "offline", "pep", "blocklist",
+    "mam", "s2s_bidi" }}
 allow_registration = true
 authentication = "internal_plain"
 s2s_require_encryption = true
@@ -243,11 +250,25 @@ ssl = {{ key = "{self.key}", certificate = "{self.chain}", cafile = "{self.autho
 VirtualHost "{self.domain}"
 Component "conference.{self.domain}" "muc"
     restrict_room_creation = false
+    modules_enabled = {{ "muc_mam" }}
 """)
         self.spawn(["prosody", "-F", "--config", config])
 
 
 class Ejabberd(Server):
+    # It looks services up where it is told to, but the addresses of their targets where the whole machine does
+    # (net:getaddrinfo): an address in place of a name needs nobody to ask.
+    NEEDS_ADDRESSES = True
+    # For a moment after it has not reached a server it drops what is for it, also when that has come back.
+    FORGETS = True
+
+    def kill(self):
+        # It writes what it knows a moment later; a kill before that takes accounts with it.
+        data = os.path.join(self.folder, "data")
+        support.poll("its database is at rest", lambda: time.time() - 3 > max(
+            os.path.getmtime(os.path.join(data, name)) for name in os.listdir(data)))
+        super().kill()
+
     def start(self):
         if shutil.which("ejabberdctl", path=os.environ["PATH"] + ":/usr/sbin") is None:
             support.skip("ejabberd is not installed")
@@ -259,6 +280,8 @@ hosts: [ "{self.domain}" ]
 certfiles: [ "{self.both}" ]
 ca_file: "{self.authority.certificate}"
 s2s_use_starttls: required
+# It bounces for so long what is for a server that it hasn't reached.
+s2s_max_retry_delay: 1
 listen:
   - port: {self.port}
     ip: "{self.host}"
@@ -273,21 +296,25 @@ access_rules:
   local: {{ allow: all }}
   register: {{ allow: all }}
 modules:
+  mod_blocking: {{}}
+  mod_caps: {{}}
   mod_disco: {{}}
+  mod_mam: {{ default: always }}
   mod_muc:
     host: "conference.{self.domain}"
     access_create: all
+    default_room_options: {{ mam: true }}
   mod_offline: {{}}
   mod_ping: {{}}
+  mod_privacy: {{}}
+  mod_pubsub: {{ plugins: [flat, pep] }}
   mod_register: {{ ip_access: all }}
   mod_roster: {{}}
   mod_s2s_dialback: {{}}
 """)
-        # Erlang asks the DNS for services, and a file for addresses.
-        hosts = "".join('{host,{%s},["%s"]}.\n' % (socket.inet_ntoa(data[0]).replace(".", ","), name)
-                        for (name, kind), data in self.names.records.items() if kind == 1)
-        inetrc = self.write("inetrc", '{resolv_conf,""}.\n{lookup,[file,dns]}.\n{nameserver,{127,0,0,1},%d}.\n'
-                            '{cache_size,0}.\n%s' % (self.names.port, hosts))
+        # Erlang asks the DNS for services; addresses it asks the C library for.
+        inetrc = self.write("inetrc", '{resolv_conf,""}.\n{lookup,[dns]}.\n{nameserver,{127,0,0,1},%d}.\n'
+                            '{cache_size,0}.\n' % self.names.port)
         self.spawn(["erl", "-kernel", "inetrc", f'"{inetrc}"', "-mnesia", "dir", f'"{self.folder}/data"',
                     "-s", "ejabberd", "-noinput"],
                    {"EJABBERD_CONFIG_PATH": config, "EJABBERD_LOG_PATH": os.path.join(self.folder, "log"),

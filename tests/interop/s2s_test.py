@@ -1,17 +1,31 @@
 #!/usr/bin/env python3
 """Epode and another server, each with its own people: s2s_test.py CASE"""
+import base64
+import hashlib
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
 
 import federation
 import support
+import xmpplite
 
 CLIENT = "{jabber:client}"
+STANZAS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
+DISCO = "http://jabber.org/protocol/disco#info"
+PUBSUB = "{http://jabber.org/protocol/pubsub}"
+EVENT = "{http://jabber.org/protocol/pubsub#event}"
+AVATAR = "urn:xmpp:avatar:"
+ROSE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==")
+ROSE_ID = hashlib.sha1(ROSE).hexdigest()
 
+
+# ---- what people do
 
 def body_of(element):
     return element.findtext(CLIENT + "body")
@@ -27,18 +41,70 @@ def says(conn, to, body, kind="chat"):
     conn.send_raw(f"<message to='{to}' type='{kind}' id='{body}'><body>{body}</body></message>")
 
 
+def says_safely(conn, to, lines):
+    """Its server has taken them over: what it acknowledges (XEP-0198) is not lost."""
+    conn.sm_enable(resume=False)
+    for line in lines:
+        says(conn, to, line)
+    conn.send_raw("<r xmlns='urn:xmpp:sm:3'/>")
+
+    def acknowledged(stanza):
+        if stanza.tag != xmpplite.q(xmpplite.NS_SM, "a"):
+            return False
+        if int(stanza.get("h")) < len(lines):
+            conn.send_raw("<r xmlns='urn:xmpp:sm:3'/>")
+            return False
+        return True
+
+    conn.wait(acknowledged, timeout=support.PATIENCE)
+
+
+def says_and_is_heard(conn, other, body):
+    says(conn, other.bare, body)
+    try:
+        other.wait(lambda e: e.tag == CLIENT + "message" and body_of(e) == body, timeout=1)
+        return True
+    except xmpplite.TimeoutExpired:
+        return False
+
+
+def gets_back(conn, body):
+    """Waits until the message with this id comes back as an error; returns the condition."""
+    error = conn.wait(lambda e: e.tag == CLIENT + "message" and e.get("type") == "error" and e.get("id") == body,
+                      timeout=support.PATIENCE)
+    return condition_of(error)
+
+
+def condition_of(stanza):
+    return next(one.tag.removeprefix(STANZAS) for one in stanza.find(CLIENT + "error") if one.tag.startswith(STANZAS)
+                and one.tag != STANZAS + "text")
+
+
 def sees(conn, sender, kind=None):
     """Waits for presence."""
     return conn.wait(lambda e: e.tag == CLIENT + "presence" and e.get("type") == kind and
                      e.get("from", "").startswith(sender), timeout=support.PATIENCE)
 
 
-def befriend(one, other, one_address, other_address):
-    one.send_raw(f"<presence type='subscribe' to='{other_address}'/>")
-    sees(other, one_address, "subscribe")
-    other.send_raw(f"<presence type='subscribed' to='{one_address}'/>")
-    sees(one, other_address, "subscribed")
-    sees(one, other_address)
+def shows(conn, what, other):
+    """Its presence, and the other one sees it."""
+    conn.presence(payload=f"<show>{what}</show>")
+    other.wait(lambda e: e.tag == CLIENT + "presence" and e.get("from") == conn.jid and
+               e.findtext(CLIENT + "show") == what, timeout=support.PATIENCE)
+
+
+def asks(conn, kind, to, payload, result="result"):
+    answer = conn.iq(kind, payload, to=to, timeout=support.PATIENCE)
+    assert answer.get("type") == result, ET.tostring(answer)
+    return answer
+
+
+def befriend(one, other):
+    one.send_raw(f"<presence type='subscribe' to='{other.bare}'/>")
+    sees(other, one.bare, "subscribe")
+    other.send_raw(f"<presence type='subscribed' to='{one.bare}'/>")
+    sees(one, other.bare, "subscribed")
+    sees(one, other.bare)
 
 
 def enter(conn, room, nick):
@@ -46,35 +112,122 @@ def enter(conn, room, nick):
     sees(conn, f"{room}/{nick}")
 
 
-def instant(conn, room):
-    """A new room is open to others at once."""
-    conn.send_raw(f"<iq type='set' id='instant' to='{room}'><query xmlns='http://jabber.org/protocol/muc#owner'>"
-                  "<x xmlns='jabber:x:data' type='submit'/></query></iq>")
-    answer = conn.wait(lambda e: e.tag == CLIENT + "iq" and e.get("id") == "instant", timeout=support.PATIENCE)
-    assert answer.get("type") == "result", ET.tostring(answer)
+def talk_in(host_conn, guest_conn, room, what):
+    says(guest_conn, room, f"{what} from the guest", "groupchat")
+    hears(host_conn, f"{what} from the guest")
+    says(host_conn, room, f"{what} from the host", "groupchat")
+    hears(guest_conn, f"{what} from the host")
 
 
 def meet_in(host_conn, guest_conn, room):
+    """A room on the first one's server; who comes from the other server finds what was said there."""
     enter(host_conn, room, "host")
-    instant(host_conn, room)
+    # A new room is open to others at once.
+    asks(host_conn, "set", room, "<query xmlns='http://jabber.org/protocol/muc#owner'>"
+         "<x xmlns='jabber:x:data' type='submit'/></query>")
     enter(guest_conn, room, "guest")
     sees(host_conn, room + "/guest")
-    says(guest_conn, room, "from the guest", "groupchat")
-    hears(host_conn, "from the guest")
-    says(host_conn, room, "from the host", "groupchat")
-    hears(guest_conn, "from the host")
+    talk_in(host_conn, guest_conn, room, "first")
+    archived = [body_of(message) for _, message in guest_conn.mam_query(to=room)]
+    assert [body for body in archived if body] == ["first from the guest", "first from the host"], archived
 
+
+# ---- avatars
+
+def listener(conn):
+    """Says that it wants to hear of avatars (XEP-0115), and answers who asks what that means."""
+    features = sorted([DISCO, AVATAR + "metadata+notify"])
+    text = "client/pc//epode-test<" + "".join(feature + "<" for feature in features)
+    ver = base64.b64encode(hashlib.sha1(text.encode()).digest()).decode()
+    answer = (f"<query xmlns='{DISCO}' node='https://client.example#{ver}'>"
+              "<identity category='client' type='pc' name='epode-test'/>" +
+              "".join(f"<feature var='{feature}'/>" for feature in features) + "</query>")
+    conn.presence(payload="<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='https://client.example' "
+                  f"ver='{ver}'/>")
+    return answer
+
+
+def publish_avatar(conn):
+    for node, item in (("data", f"<data xmlns='{AVATAR}data'>{base64.b64encode(ROSE).decode()}</data>"),
+                       ("metadata", f"<metadata xmlns='{AVATAR}metadata'><info id='{ROSE_ID}' bytes='{len(ROSE)}' "
+                        "type='image/png' width='1' height='1'/></metadata>")):
+        asks(conn, "set", None, f"<pubsub xmlns='{PUBSUB[1:-1]}'><publish node='{AVATAR}{node}'>"
+             f"<item id='{ROSE_ID}'>{item}</item></publish></pubsub>")
+
+
+def gets_avatar(conn, friend):
+    """Hears of the friend's avatar, and fetches it."""
+    meaning = listener(conn)
+
+    def heard(stanza):
+        if stanza.tag == CLIENT + "iq" and stanza.get("type") == "get" and stanza.find(f"{{{DISCO}}}query") is not None:
+            conn.send_raw(f"<iq type='result' id='{stanza.get('id')}' to='{stanza.get('from')}'>{meaning}</iq>")
+        if stanza.tag != CLIENT + "message" or stanza.get("from") != friend:
+            return False
+        items = stanza.find(f"{EVENT}event/{EVENT}items")
+        return items is not None and items.get("node") == AVATAR + "metadata"
+
+    news = conn.wait(heard, timeout=support.PATIENCE)
+    assert ROSE_ID in ET.tostring(news).decode(), ET.tostring(news)
+    got = asks(conn, "get", friend, f"<pubsub xmlns='{PUBSUB[1:-1]}'><items node='{AVATAR}data'>"
+               f"<item id='{ROSE_ID}'/></items></pubsub>")
+    assert base64.b64decode(got.find(f".//{{{AVATAR}data}}data").text) == ROSE
+
+
+# ---- blocking
+
+def blocks(conn, other):
+    asks(conn, "set", None, f"<block xmlns='urn:xmpp:blocking'><item jid='{other.bare}'/></block>")
+    says(other, conn.bare, "unwanted")
+    gets_back(other, "unwanted")
+    asks(conn, "set", None, f"<unblock xmlns='urn:xmpp:blocking'><item jid='{other.bare}'/></unblock>")
+    says(other, conn.bare, "wanted again")
+    hears(conn, "wanted again")
+    assert "unwanted" not in [body_of(one) for one in conn.skipped if one.tag == CLIENT + "message"]
+
+
+# ---- files
+
+def curl(server, *words):
+    done = subprocess.run([support.need("curl"), "-sS", "--cacert", server.authority.certificate, "--resolve",
+                           f"upload.{server.domain}:{server.https_port}:{server.host}", *words],
+                          capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def share_file(epode, conn, friend, trusted):
+    """A file of one server's user is for everybody who knows where it is; slots are for its own users."""
+    service = "upload." + epode.domain
+    request = "<request xmlns='urn:xmpp:http:upload:0' filename='rose.png' size='%d' content-type='image/png'/>"
+    slot = asks(conn, "get", service, request % len(ROSE))
+    put, get = (slot.find(f".//{{urn:xmpp:http:upload:0}}{part}").get("url") for part in ("put", "get"))
+    path = epode.write("rose.png", "")
+    with open(path, "wb") as out:
+        out.write(ROSE)
+    insecure = [] if trusted else ["--insecure"]
+    curl(epode, *insecure, "-f", "-T", path, put)
+    says(conn, friend.bare, get)
+    assert curl(epode, *insecure, "-f", body_of(hears(friend, get))) == ROSE
+    refused = asks(friend, "get", service, request % 1000, "error")
+    assert condition_of(refused) == "forbidden", ET.tostring(refused)
+
+
+# ---- the tests
 
 def run(kind, trusted):
     folder = tempfile.mkdtemp(prefix="epode-s2s-")
     names = federation.NameServer()
     authority = federation.Authority(folder)
-    epode = federation.Epode(folder, "capulet.example", "127.0.0.2", authority, names)
+    epode = federation.Epode(folder, "capulet.example", "127.0.0.2", authority, names, trusted,
+                             "127.0.0.2" if kind.NEEDS_ADDRESSES else None)
     peer = kind(folder, "montague.example", "127.0.0.3", authority, names, trusted)
     try:
         epode.start()
         peer.start()
         converse(epode, peer, trusted)
+        peer_away(epode, peer)
+        epode_away(epode, peer)
     except BaseException:
         for server in (epode, peer):
             if os.path.exists(server.log):
@@ -94,52 +247,100 @@ def converse(epode, peer, trusted):
     juliet, romeo = epode.login("juliet"), peer.login("romeo")
 
     # Messages both ways.
-    says(juliet, "romeo@montague.example", "first")
-    assert hears(romeo, "first").get("from") == "juliet@capulet.example/test"
-    says(romeo, "juliet@capulet.example", "second")
-    assert hears(juliet, "second").get("from") == "romeo@montague.example/test"
+    says(juliet, romeo.bare, "first")
+    assert hears(romeo, "first").get("from") == juliet.jid
+    says(romeo, juliet.bare, "second")
+    assert hears(juliet, "second").get("from") == romeo.jid
 
     # How each side has shown who it is.
     links = epode.command("s2s", "list", "--json").stdout
-    print(links)
-    incoming = "certificate" if trusted else "dialback"
-    assert re.search(r'"direction":\s*"in"[^}]*"shown.by":\s*"' + incoming, links), links
+    shown = "certificate" if trusted else "(dialback|dns)"
+    for direction in ("in", "out"):
+        assert re.search(rf'"direction":\s*"{direction}"[^}}]*"shown.by":\s*"{shown}', links), links
 
     # Presence, each the other's.
-    befriend(juliet, romeo, "juliet@capulet.example", "romeo@montague.example")
-    befriend(romeo, juliet, "romeo@montague.example", "juliet@capulet.example")
+    befriend(juliet, romeo)
+    befriend(romeo, juliet)
 
-    # A room on each side.
+    # A room on each side, with its history.
     meet_in(juliet, romeo, "verona@conference.capulet.example")
     meet_in(romeo, juliet, "mantua@conference.montague.example")
+
+    for one, other in ((juliet, romeo), (romeo, juliet)):
+        publish_avatar(one)
+        gets_avatar(other, one.bare)
+        blocks(one, other)
+    share_file(epode, juliet, romeo, trusted)
 
     # The way as an operator sees it.
     explained = epode.command("s2s", "explain", "montague.example")
     assert explained.returncode == 0, explained.stdout + explained.stderr
     assert "montague.example can be reached" in explained.stdout + explained.stderr, explained.stdout
+    for one in (juliet, romeo):
+        one.close()
 
-    # The other server is killed, and comes back; what was said meanwhile arrives, once and in order.
+
+def peer_away(epode, peer):
+    """The other server is killed, and comes back; what was said meanwhile arrives, once and in order."""
+    juliet, romeo = epode.login("juliet"), peer.login("romeo")
+    sees(juliet, romeo.jid)
+    room = "padua@conference.capulet.example"
+    meet_in(juliet, romeo, room)
     peer.kill()
     for number in range(5):
         says(juliet, "romeo@montague.example", f"meanwhile {number}")
-    juliet.iq("get", "<ping xmlns='urn:xmpp:ping'/>", to="capulet.example")
+    asks(juliet, "get", "capulet.example", "<ping xmlns='urn:xmpp:ping'/>")
     peer.start()
     romeo = peer.login("romeo")
+    # Each hears again that the other one is there.
+    sees(juliet, romeo.jid)
     for number in range(5):
         hears(romeo, f"meanwhile {number}")
-    says(romeo, "juliet@capulet.example", "back again")
+        # (What was not confirmed a moment before comes a second time.)
+        others = [body_of(one) for one in romeo.skipped if one.tag == CLIENT + "message" and body_of(one)]
+        assert not any(body.startswith("meanwhile") for body in others), others
+    says(romeo, juliet.bare, "back again")
     hears(juliet, "back again")
+    shows(juliet, "dnd", romeo)
+    # He is in the room once more, in his own place.
+    enter(romeo, room, "guest")
+    talk_in(juliet, romeo, room, "second")
+    for one in (juliet, romeo):
+        one.close()
 
-    # So is Epode, while the other one is away.
-    peer.kill()
-    says(juliet, "romeo@montague.example", "kept over a restart")
-    # Stored when it is known, or has been tried, that the other one is away.
-    support.poll("it waits", lambda: re.search(r'"queued":\s*[1-9]', epode.command("s2s", "list", "--json").stdout))
-    epode.stop()
+
+def epode_away(epode, peer):
+    """Epode is killed while there is something to be said, and while the other server is away; and it is restarted."""
+    juliet, romeo = epode.login("juliet"), peer.login("romeo")
+    sees(juliet, romeo.jid)
+    room = "milan@conference.montague.example"
+    meet_in(romeo, juliet, room)
+    lines = [f"line {number}" for number in range(20)]
+    says_safely(juliet, romeo.bare, lines)
+    epode.kill()
+    says(romeo, "juliet@capulet.example", "into the dark")
     epode.start()
-    peer.start()
-    romeo = peer.login("romeo")
-    hears(romeo, "kept over a restart")
+    juliet = epode.login("juliet")
+    for line in lines:
+        hears(romeo, line)
+    if not peer.FORGETS:
+        sees(juliet, romeo.jid)
+    support.poll("a message gets through again", lambda: says_and_is_heard(romeo, juliet, "back again"))
+    shows(juliet, "away", romeo)
+    shows(romeo, "xa", juliet)
+    enter(juliet, room, "guest")
+    talk_in(romeo, juliet, room, "third")
+
+    # Both are away for a while.
+    for end in (epode.kill, epode.stop):
+        peer.kill()
+        line = f"kept over a {end.__name__}"
+        says_safely(juliet, "romeo@montague.example", [line])
+        end()
+        epode.start()
+        peer.start()
+        juliet, romeo = epode.login("juliet"), peer.login("romeo")
+        hears(romeo, line)
 
 
 CASES = {
@@ -148,6 +349,7 @@ CASES = {
     "ejabberd": lambda: run(federation.Ejabberd, True),
     "ejabberd_dialback": lambda: run(federation.Ejabberd, False),
     "epode": lambda: run(federation.Epode, True),
+    "epode_dialback": lambda: run(federation.Epode, False),
 }
 
 if __name__ == "__main__":

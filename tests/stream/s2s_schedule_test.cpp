@@ -1,7 +1,8 @@
 // Two servers on a bad network, which are restarted and killed, with people on them who talk
 // across: random schedules, each repeatable by its seed. Whatever happens, a message that was
 // acknowledged to its sender arrives, those of one sender keep their order, and nobody gets what is
-// not his.
+// not his; and when it is over each sees of the others what they are, and the room that they have
+// in common works.
 #include "tests/stream/s2s_world.h"
 
 #include <cstdlib>
@@ -13,6 +14,8 @@
 using namespace epode;
 
 namespace {
+
+const std::string room = "verona@conference.capulet.example";
 
 class Person {
 public:
@@ -34,6 +37,42 @@ public:
         if (isOnline()) client_->sendSoon("<r xmlns='urn:xmpp:sm:3'/>");
     }
 
+    void sends(const std::string& xml) {
+        if (!isOnline()) return;
+        unacknowledged_.push_back({});
+        client_->sendSoon(xml);
+    }
+    // Says what it is doing, which those who see it see.
+    void does(const std::string& what) {
+        status_ = what;
+        sends("<presence><status>" + status_ + "</status></presence>");
+    }
+    void befriends(const Person& other) {
+        for (const std::string type : {"subscribe", "subscribed"})
+            sends("<presence type='" + type + "' to='" + other.address() + "'/>");
+    }
+    void enters() {
+        sends(
+            "<presence to='" + room + "/" + name_ +
+            "'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>");
+    }
+    // Rooms don't wait for who is away: what is said may be lost, not turned around.
+    void saysInRoom(const std::string& id) {
+        sends("<message type='groupchat' to='" + room + "' id='" + id +
+              "'><body>Hear!</body></message>");
+    }
+    void saysInRoom() { saysInRoom(name_ + "#" + std::to_string(++saidInRoom_)); }
+
+    const std::string& status() const { return status_; }
+    // Of the other's resources; none when it is not there.
+    std::string seen(const Person& other) const {
+        const auto found = seen_.find(other.address() + "/phone");
+        return found == seen_.end() ? "" : found->second;
+    }
+    // Since the last time that it has come into the room.
+    const std::vector<std::string>& heard() const { return heard_; }
+    bool isInRoom() const { return isInRoom_; }
+
     // Reads what has come, and comes back when the connection is lost.
     void tend() {
         if (client_) read();
@@ -41,11 +80,14 @@ public:
         unacknowledged_.clear();
         acknowledgedCount_ = 0;
         ++logins_;
+        seen_.clear();
+        isInRoom_ = false;
         client_ = &server_.login(address_ + "/phone", false);
         client_->showsRequests = true;
         // What follows is counted, presence included.
         unacknowledged_.push_back({});
-        client_->send("<enable xmlns='urn:xmpp:sm:3'/>").available();
+        client_->send("<enable xmlns='urn:xmpp:sm:3'/>");
+        client_->sendSoon("<presence><status>" + status_ + "</status></presence>");
         read();
     }
 
@@ -76,12 +118,40 @@ private:
                         acknowledged_.insert(unacknowledged_.front());
                     unacknowledged_.pop_front();
                 }
+            } else if (root.is("presence", ns::client)) {
+                sees(root);
             } else if (root.is("message", ns::client)) {
+                if (root.get("type") == "groupchat") {
+                    if (id.find('#') != std::string::npos) heard_.push_back(id);
+                    continue;
+                }
+                // The room's own: it has made somebody leave, or refuses what was said there.
+                if (root.get("from").starts_with(room)) {
+                    if (root.get("type") == "error") isInRoom_ = false;
+                    continue;
+                }
                 if (root.get("type") == "error")
                     returned_.insert(id);
                 else
                     received_.push_back(id);
             }
+        }
+    }
+
+    void sees(const Element& presence) {
+        const std::string from{presence.get("from")};
+        const auto type = presence.get("type");
+        if (from == room + "/" + name_) {
+            isInRoom_ = type.empty();
+            if (type.empty()) heard_.clear();
+        } else if (type.empty()) {
+            const Element* status = presence.child("status", ns::client);
+            seen_[from] = status ? std::string{status->text()} : "";
+        } else if (type == "unavailable") {
+            // All of it, when the bare address says so.
+            std::erase_if(seen_, [&](const auto& entry) {
+                return entry.first == from || entry.first.starts_with(from + "/");
+            });
         }
     }
 
@@ -96,6 +166,11 @@ private:
     std::set<std::string> acknowledged_;
     std::set<std::string> returned_;
     std::vector<std::string> received_;
+    std::string status_ = "sleeps";
+    std::map<std::string, std::string> seen_;  // by full address
+    int saidInRoom_ = 0;
+    bool isInRoom_ = false;
+    std::vector<std::string> heard_;
 };
 
 // How bad it gets.
@@ -112,8 +187,12 @@ public:
         world_.link.delay = std::chrono::milliseconds{1 + below(40)};
         world_.link.chunkMax = below(2) ? 0 : 1 + below(300);
         // Without resumption what was on its way comes a second time.
-        world_.s2s = weather != Weather::Rain && below(3) == 0 ? "resume_timeout = '0s'"
-                                                               : "resume_timeout = '90s'";
+        world_.s2s = weather != Weather::Rain && below(3) == 0 ? "resume_timeout = '0s'\n"
+                                                               : "resume_timeout = '90s'\n";
+        // In both directions on one connection, only one end can resume it: when that one hasn't
+        // noticed yet that it is lost, the other one sends a second time what was on its way.
+        isBidirectional_ = below(2);
+        if (!isBidirectional_) world_.s2s += "bidirectional = false\n";
         servers_[0] = &world_.add({"capulet.example"}, {}, 1 + unsigned(seed % 3));
         servers_[1] = &world_.add({"montague.example"}, {}, 1 + unsigned(below(2)));
         // Dialback in place of certificates, now and then.
@@ -121,26 +200,65 @@ public:
         persons_.push_back(std::make_unique<Person>(*servers_[0], "juliet", "capulet.example"));
         persons_.push_back(std::make_unique<Person>(*servers_[1], "romeo", "montague.example"));
         persons_.push_back(std::make_unique<Person>(*servers_[0], "nurse", "capulet.example"));
+        meet();
     }
 
     void run() {
         for (int i = 0; i < 80; ++i) {
+            INFO("step " << i);
             step();
             world_.advance(std::chrono::milliseconds{below(4) ? below(50) : below(3000)});
             for (auto& person : persons_) person->tend();
         }
         calm();
         check();
+        checkPresence();
+        checkRoom();
     }
 
 private:
     std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
 
+    // In good weather.
+    void meet() {
+        Person& romeo = *persons_[1];
+        for (auto* one : {persons_[0].get(), persons_[2].get()}) {
+            one->befriends(romeo);
+            romeo.befriends(*one);
+        }
+        persons_[0]->enters();
+        settle(5);
+        persons_[0]->sends("<iq type='set' id='open' to='" + room +
+                           "'><query xmlns='http://jabber.org/protocol/muc#owner'>"
+                           "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>"
+                           "http://jabber.org/protocol/muc#roomconfig</value></field>"
+                           "<field var='muc#roomconfig_persistentroom'><value>1</value></field>"
+                           "</x></query></iq>");
+        settle(2);
+        for (auto& person : persons_) person->enters();
+        settle(5);
+        for (auto& person : persons_) CHECK(person->isInRoom());
+    }
+    void settle(int seconds) {
+        for (int i = 0; i < seconds; ++i) {
+            world_.advance(1s);
+            for (auto& person : persons_) person->tend();
+        }
+    }
+
     void step() {
         TestServer& server = *servers_[below(2)];
         const std::string& address = world_.addressOf(server);
         const auto dice = below(100);
-        if (dice < 65) {
+        if (dice < 8) {
+            persons_[below(persons_.size())]->does("act " + std::to_string(++acts_));
+        } else if (dice < 16) {
+            Person& one = *persons_[below(persons_.size())];
+            if (one.isInRoom())
+                one.saysInRoom();
+            else
+                one.enters();
+        } else if (dice < 65) {
             Person& one = *persons_[below(persons_.size())];
             // Across, in both directions.
             Person& other = one.name() == "romeo" ? *persons_[below(2) * 2] : *persons_[1];
@@ -172,6 +290,8 @@ private:
         } else if (dice < 97 || weather_ == Weather::Storm) {
             server.restart(std::chrono::milliseconds{below(5000)});
         } else {
+            // Also those that it has made itself: the dead say nothing any more.
+            world_.cutAll();
             server.crash(std::chrono::milliseconds{below(5000)});
         }
     }
@@ -190,6 +310,49 @@ private:
                 person->tend();
                 person->asks();
             }
+        }
+    }
+
+    // When somebody forgot: one of the servers, or the one who listens.
+    bool mayRepeat(const Person& person) const {
+        return weather_ != Weather::Rain || isBidirectional_ || person.logins() > 1;
+    }
+
+    void checkPresence() {
+        Person& romeo = *persons_[1];
+        for (const auto* one : {persons_[0].get(), persons_[2].get()}) {
+            INFO(one->name() << " sees romeo, and is seen by him");
+            CHECK(one->seen(romeo) == romeo.status());
+            CHECK(romeo.seen(*one) == one->status());
+        }
+    }
+
+    void checkRoom() {
+        for (const auto& person : persons_) {
+            std::map<std::string, int> last;
+            std::set<std::string> seen;
+            for (const auto& id : person->heard()) {
+                INFO(person->name() << " hears " << id << " in the room");
+                if (!seen.insert(id).second) {
+                    CHECK(mayRepeat(*person));
+                    continue;
+                }
+                const auto number = id.rfind('#');
+                int& before = last[id.substr(0, number)];
+                CHECK(std::stoi(id.substr(number + 1)) > before);
+                before = std::stoi(id.substr(number + 1));
+            }
+        }
+        for (auto& person : persons_) person->enters();
+        settle(60);
+        for (auto& person : persons_) person->saysInRoom(person->name() + "#1000000");
+        settle(10);
+        for (const auto& person : persons_) {
+            INFO(person->name() << " in the room, in the end");
+            auto heard = person->heard();
+            std::sort(heard.begin(), heard.end());
+            CHECK(heard ==
+                  std::vector<std::string>{"juliet#1000000", "nurse#1000000", "romeo#1000000"});
         }
     }
 
@@ -219,8 +382,7 @@ private:
                 INFO(person->name() << " got " << id);
                 CHECK(id.find(">" + person->name() + "#") != std::string::npos);
                 if (!seen.insert(id).second) {
-                    // Again when somebody forgot: one of the servers, or the one who listens.
-                    CHECK((weather_ != Weather::Rain || person->logins() > 1));
+                    CHECK(mayRepeat(*person));
                     continue;
                 }
                 const auto number = id.rfind('#');
@@ -246,6 +408,8 @@ private:
     const Weather weather_;
     std::mt19937_64 random_;
     World world_;
+    int acts_ = 0;
+    bool isBidirectional_ = true;
     TestServer* servers_[2];
     std::vector<std::unique_ptr<Person>> persons_;
 };
@@ -258,7 +422,7 @@ std::uint64_t number(const char* name, std::uint64_t fallback) {
 
 void runSchedules(Weather weather) {
     const auto first = number("EPODE_SEED", 1);
-    const auto count = number("EPODE_SCHEDULES", 60);
+    const auto count = number("EPODE_SCHEDULES", 100);
     for (std::uint64_t seed = first; seed < first + count; ++seed) {
         INFO("weather " << int(weather) << ", seed " << seed);
         Schedule{weather, seed}.run();
