@@ -71,7 +71,7 @@ async def chat():
         terminal.key("Enter")
         await juliet.presence_from(ROMEO, "subscribed")
         await juliet.presence_from(ROMEO + "/profanity", "available")
-        await terminal.does("/roster", r"[Jj]uliet.*both|both.*[Jj]uliet")
+        await terminal.shows("/roster", r"[Jj]uliet.*both|both.*[Jj]uliet")
         # Presence, both ways.
         juliet.send_presence(pshow="away", pstatus="On the balcony")
         await terminal.says(r"is away.*On the balcony")

@@ -51,6 +51,17 @@ class Terminal:
         self.key("Enter")
         return await self.says(pattern, patience)
 
+    async def shows(self, line, pattern, patience=support.PATIENCE):
+        """Types a line that shows something, again and again until it shows what it shall: what the
+        program knows by then came over another way than what the test has waited for."""
+        end = time.monotonic() + patience
+        while True:
+            try:
+                return await self.does(line, pattern, 1)
+            except AssertionError:
+                if time.monotonic() > end:
+                    raise
+
     async def ends(self):
         """Waits until the program has ended by itself."""
         end = time.monotonic() + support.PATIENCE
