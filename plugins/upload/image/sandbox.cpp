@@ -9,6 +9,16 @@
 
 #include <cstddef>
 
+// They keep much of their own, and call the kernel for more than we would.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define EPODE_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
+#define EPODE_SANITIZED
+#endif
+#endif
+
 namespace epode::image {
 
 namespace {
@@ -32,7 +42,7 @@ bool limit(__rlimit_resource what, std::uint64_t most) {
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, std::uint32_t(call), 0, 1), \
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
-bool forbidCalls() {
+[[maybe_unused]] bool forbidCalls() {
     if (architecture == 0) return false;
     sock_filter rules[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, std::uint32_t(offsetof(seccomp_data, arch))),
@@ -63,8 +73,7 @@ bool enterSandbox(std::uint64_t memoryBytes, unsigned cpuSeconds) {
     if (!limit(RLIMIT_CPU, cpuSeconds) || !limit(RLIMIT_CORE, 0) || !limit(RLIMIT_NPROC, 0) ||
         ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return false;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    // They keep much of their own, and call the kernel for more.
+#ifdef EPODE_SANITIZED
     return memoryBytes > 0;
 #else
     return limit(RLIMIT_AS, memoryBytes) && forbidCalls();
