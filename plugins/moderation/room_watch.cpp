@@ -30,6 +30,10 @@ std::string shownText(const Stanza& stanza) {
     std::string text;
     for (const Element& child : stanza.root().children()) {
         if (child.ns() == "jabber:x:oob") text.append(child.childText("url")).append(" ");
+        // Invitations (XEP-0045, 7.8.2).
+        if (child.is("x", "http://jabber.org/protocol/muc#user"))
+            for (const Element& invite : child.children())
+                text.append(invite.childText("reason")).append(" ");
         if (child.ns() != ns::client) continue;
         if (child.name() == "body" || child.name() == "subject")
             text.append(child.text()).append(" ");

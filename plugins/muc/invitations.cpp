@@ -69,7 +69,10 @@ void Service::invite(const At& at, Occupant* occupant, const StanzaPtr& message,
         isForMembers = isForMembers || (room.config.isMembersOnly &&
                                         room.affiliationOf(to->bare()) == Affiliation::None);
     }
-    // It is a way to write to strangers.
+    // It is a way to write to people, like a private message, and to strangers even.
+    if (!isAllowed(at, RoomAct::Whispers, *message, occupant->nick, occupant->standing(),
+                   occupant->since))
+        return;
     if (!room.mayAct(occupant->bare, limits_.actionsPerMinute, at.shard.executor().now(),
                      invited.size())) {
         refuse(at, *message,

@@ -108,6 +108,29 @@ TEST_CASE(
     CHECK(refusalOf(verona, tybalt, "plague") == "modify policy-violation");
 }
 
+TEST_CASE("an invitation is judged like a private message") {
+    Coven verona{{{field + "words", "plague"},
+                  {field + "links", "members"},
+                  {field + "newcomer_seconds", "60"}}};
+    verona.everybodyIn();
+    auto& nurse = verona.server.login("nurse@capulet.example/house");
+    const auto invite = [&](const std::string& reason) {
+        verona.forget();
+        verona.tybalt.send("<message to='" + coven + "'><x xmlns='" + mucNs +
+                           "#user'><invite to='nurse@capulet.example'><reason>" + reason +
+                           "</reason></invite></x></message>");
+        const auto all = hears(verona.tybalt);
+        return all.empty() ? std::string{} : all.front();
+    };
+    CHECK(invite("Come") == "!message wait policy-violation");
+    verona.server.advance(std::chrono::minutes{2});
+    CHECK(invite("A plague on both") == "!message modify policy-violation");
+    CHECK(invite("See https://spam.example") == "!message modify policy-violation");
+    CHECK(nurse.all().empty());
+    CHECK(invite("Come").empty());
+    CHECK(hears(nurse) == Texts{"* invited by tybalt@capulet.example"});
+}
+
 TEST_CASE("who may send links is the owners' choice") {
     Coven verona{{{field + "links", "members"}}};
     verona.everybodyIn();
