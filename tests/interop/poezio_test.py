@@ -2,6 +2,7 @@
 """Debian's poezio (slixmpp) in a terminal, with slixmpp and profanity in its room: poezio_test.py CASE."""
 import asyncio
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -53,12 +54,26 @@ enable_vertical_tab_list = false
                     "tmux-poezio-" + name)
 
 
+async def enter(terminal, line, begun=""):
+    """Types a line. What comes in one go counts as pasted, a line's end within it as text: it waits until poezio
+    shows the line."""
+    terminal.type(line)
+    await terminal.says("^" + re.escape(begun + line) + " *$")
+    terminal.key("Enter")
+
+
+async def does(terminal, line, pattern):
+    await enter(terminal, line)
+    return await terminal.says(pattern)
+
+
 async def enters(terminal, room, pattern):
     await terminal.says("Your JID is")
     # The list of contacts waits for the slash alone.
     terminal.type("/")
     await terminal.says("^/ *$")
-    await terminal.does(f"join {room}", pattern)
+    await enter(terminal, f"join {room}", "/")
+    await terminal.says(pattern)
 
 
 async def room():
@@ -87,8 +102,7 @@ async def room():
         # The history, whether it comes with entering or from the archive; not what was taken back.
         await enters(terminal, f"{coven}/romeo", "juliet> *Said before you came")
         assert "Taken back before you came" not in terminal.screen(), terminal.screen()
-        terminal.type("A word from poezio <3 &")
-        terminal.key("Enter")
+        await enter(terminal, "A word from poezio <3 &")
         await juliet.until("his word", lambda: any(
             m["body"] == "A word from poezio <3 &" and m["from"].resource == "romeo" for m in juliet.received))
         juliet.send_message(mto=coven, mbody="Heard", mtype="groupchat")
@@ -97,8 +111,8 @@ async def room():
         juliet.send_message(mto=coven, msubject="Fire burn", mbody=None, mtype="groupchat")
         await terminal.says("Fire burn")
         # He changes his nickname, and back.
-        await terminal.does("/nick oldhag", "romeo.* is now known as .*oldhag")
-        await terminal.does("/nick romeo", "oldhag.* is now known as .*romeo")
+        await does(terminal, "/nick oldhag", "romeo.* is now known as .*oldhag")
+        await does(terminal, "/nick romeo", "oldhag.* is now known as .*romeo")
         # As an admin he sends somebody out, who is told why.
         other = profanity("force", "juliet")
         await logs_in(other, JULIET)
@@ -112,10 +126,9 @@ async def room():
         await juliet["xep_0045"].set_affiliation(coven, "admin", jid=support.address("romeo"))
         await terminal.says("(?i)romeo.*admin|admin.*romeo")
         # Juliet's other client can't be sent out by him, since she owns the room.
-        terminal.type("/kick nurse Go to the friar")
-        terminal.key("Enter")
+        await enter(terminal, "/kick nurse Go to the friar")
         await terminal.says("(?i)not.allowed|error")
-        await terminal.does("/affiliation nobody@elsewhere.example outcast", ".*")
+        await does(terminal, "/affiliation nobody@elsewhere.example outcast", ".*")
         async def is_banned():
             answer = await juliet["xep_0045"].get_affiliation_list(coven, "outcast")
             return "nobody@elsewhere.example" in map(str, answer)
@@ -128,8 +141,7 @@ async def room():
         # And then it is his turn.
         await juliet["xep_0045"].set_affiliation(coven, "outcast", jid=support.address("romeo"), reason="duels")
         await terminal.says("(?i)banned.*duels|duels.*banned|banned")
-        terminal.type(f"/join {coven}/romeo")
-        terminal.key("Enter")
+        await enter(terminal, f"/join {coven}/romeo")
         await terminal.says("(?i)banned|forbidden")
     finally:
         terminal.close()
