@@ -5,6 +5,7 @@
 #include "route/account.h"
 #include "route/hooks.h"
 #include "route/host.h"
+#include "route/message_content.h"
 #include "route/session.h"
 #include "route/shard.h"
 
@@ -156,7 +157,9 @@ void Client::drain() {
         ++received_;
         take(stanza);
     }
-    if (!isAcknowledgedLater_ || (hasPassedAll && hasPassedAll())) acknowledge(received_);
+    if (!isAcknowledgedLater_ || (hasPassedAll && hasPassedAll()))
+        acknowledge(isLeaving_ ? kept_ : received_);
+    if (isLeaving_ && isIdle()) close();
 }
 
 void Client::acknowledge(std::uint32_t count) {
@@ -188,6 +191,7 @@ void Client::take(const StanzaPtr& stanza) {
         return;
     }
     if (takeAwaited(stanza) || takeResult(stanza) || takeError(stanza)) return;
+    if (isGivenBack(*stanza)) return;
     if (received) received(stanza);
 }
 
@@ -246,6 +250,14 @@ bool Client::takeAwaited(const StanzaPtr& stanza) {
         return true;
     }
     return false;
+}
+
+bool Client::isGivenBack(const Stanza& stanza) {
+    if (!givesBack_ || !stanza.isMessage() || stanza.isError() ||
+        stanza.type() == StanzaType::Groupchat || keepingOf(stanza) == Keeping::Nothing)
+        return false;
+    if (!std::exchange(isLeaving_, true)) kept_ = received_ - 1;
+    return true;
 }
 
 void Client::noteSafe(std::uint32_t count) {

@@ -78,6 +78,11 @@ public:
     // By default everything is acknowledged as soon as it was read. Who passes it on to somebody
     // does that himself, when that one has it, and says how much is on its way to him.
     void acknowledgeLater() { isAcknowledgedLater_ = true; }
+    // Nobody reads what others write to this client, whose address they have from what it has sent:
+    // it takes none of their messages. With the first one it ends as soon as its requests are
+    // answered, and the account has the message back for clients that somebody looks at.
+    void giveBackMessages() { givesBack_ = true; }
+    bool isLeaving() const { return isLeaving_; }
     void acknowledge(std::uint32_t count);
     std::uint32_t receivedCount() const { return received_; }
     std::function<std::size_t()> unsent;
@@ -126,6 +131,7 @@ private:
     bool takeResult(const StanzaPtr& stanza);
     bool takeError(const StanzaPtr& stanza);
     bool takeAwaited(const StanzaPtr& stanza);
+    bool isGivenBack(const Stanza& stanza);
     void noteRoom(const Stanza& presence);
     void noteSafe(std::uint32_t count);
     void finish();
@@ -143,7 +149,10 @@ private:
     std::uint32_t received_ = 0;
     SteadyTime lastUsed_{};
     bool isDraining_ = false;
+    std::uint32_t kept_ = 0;  // of what was received, when it began to leave
     bool isAcknowledgedLater_ = false;
+    bool givesBack_ = false;
+    bool isLeaving_ = false;
     bool isOver_ = false;
 };
 

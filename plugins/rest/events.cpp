@@ -67,7 +67,7 @@ Task<bool> Service::catchUp(ClientPtr client, ListenerPtr listener, std::size_t 
 Task<Outcome> Service::openEvents(Call& call) {
     if (call.exchange->request().method == HttpMethod::Head)
         co_return Answer{.type = "text/event-stream"};
-    // Loads the account, and is there for what comes back late.
+    // Loads the account. What others send to the session of requests is copied here (XEP-0280).
     auto usual = co_await clientOf(call);
     if (usual.problem) co_return *usual.problem;
     const auto& listening = here(*call.shard).clients[call.who.account.text()].listening;

@@ -27,7 +27,7 @@ pre { background: var(--tint); border: 1px solid var(--line); border-radius: 6px
 nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: 1rem 0; } a { color: inherit; }
 details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; }
 summary { cursor: pointer; padding: .6rem .75rem; overflow-wrap: anywhere; }
-summary b { display: inline-block; min-width: 4.2rem; } details > div { padding: 0 .75rem .75rem; }
+summary b { display: inline-block; min-width: 4.8rem; } details > div { padding: 0 .75rem .75rem; }
 .GET { color: var(--get); } .POST { color: var(--post); } .PUT, .PATCH { color: var(--put); }
 .DELETE { color: var(--delete); }
 .table { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .9375rem; }
@@ -177,17 +177,14 @@ std::string humanPage() {
            "<a href=\"")
         .append(basePath)
         .append("/openapi.json\">openapi.json</a> (OpenAPI 3.1).</p>");
-    out.append("<p>A token for a password, and then everything with the token:</p><pre>curl ");
-    out.append(basePath)
-        .append(
-            "/login -H 'Content-Type: application/json' \\\n"
-            "  -d '{\"username\": \"juliet\", \"password\": \"…\"}'\n"
-            "curl ")
-        .append(basePath)
-        .append(
-            "/messages -H 'Authorization: Bearer …' \\\n"
-            "  -H 'Content-Type: application/json' -H 'Idempotency-Key: 1' \\\n"
-            "  -d '{\"to\": \"romeo@montague.example\", \"body\": \"Hello.\"}'</pre><nav>");
+    out.append("<p>A token for a password, and then everything with the token:</p><pre>");
+    out.append("API=https://chat.example.org").append(basePath).append("\n");
+    out.append(
+        "curl $API/login -H 'Content-Type: application/json' \\\n"
+        "  -d '{\"username\": \"juliet\", \"password\": \"…\"}'\n"
+        "curl $API/messages -H 'Authorization: Bearer …' \\\n"
+        "  -H 'Content-Type: application/json' -H 'Idempotency-Key: 1' \\\n"
+        "  -d '{\"to\": \"romeo@montague.example\", \"body\": \"Hello.\"}'</pre><nav>");
     for (const auto group : groups())
         out.append("<a href=\"#").append(group).append("\">").append(group).append("</a>");
     out += "<a href=\"#problems\">Problems</a></nav>";

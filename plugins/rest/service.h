@@ -136,6 +136,7 @@ private:
         struct Clients {
             ClientPtr usual;
             std::vector<ClientPtr> listening;
+            std::vector<ClientPtr> leaving;
         };
         std::map<std::string, Clients> clients;  // by bare address
         Duration idle{};
@@ -143,7 +144,8 @@ private:
         void sweepLater(Executor& executor);
         void endIdle(Executor& executor);
         void ended(const std::string& account, const ClientPtr& client);
-        void tellListeners(const std::string& account, const StanzaPtr& stanza);
+        // The client that is there for requests, if there is one.
+        ClientPtr usual(const std::string& account);
     };
     Here& here(const Shard& shard) { return *here_[shard.number()]; }
 

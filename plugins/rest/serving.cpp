@@ -294,11 +294,10 @@ Service::Found Service::begin(Account& account, std::string address, Use use) {
     if (use == Use::Events) {
         mine.clients[bare].listening.push_back(client);
     } else {
-        mine.clients[bare].usual = client;
-        // What comes back late from another server is for who listens.
-        client->received = [weak, bare](const StanzaPtr& stanza) {
-            if (const auto there = weak.lock()) there->tellListeners(bare, stanza);
-        };
+        client->giveBackMessages();
+        auto& clients = mine.clients[bare];
+        if (clients.usual) clients.leaving.push_back(std::move(clients.usual));
+        clients.usual = client;
     }
     client->ended = [weak, bare, ofClient = std::weak_ptr<Client>{client}] {
         const auto there = weak.lock();
@@ -326,24 +325,23 @@ void Service::Here::endIdle(Executor& executor) {
 void Service::Here::ended(const std::string& account, const ClientPtr& client) {
     const auto found = clients.find(account);
     if (found == clients.end()) return;
-    if (found->second.usual == client) found->second.usual.reset();
-    std::erase(found->second.listening, client);
-    if (!found->second.usual && found->second.listening.empty()) clients.erase(found);
+    auto& mine = found->second;
+    if (mine.usual == client) mine.usual.reset();
+    std::erase(mine.listening, client);
+    std::erase(mine.leaving, client);
+    if (!mine.usual && mine.listening.empty() && mine.leaving.empty()) clients.erase(found);
     if (clients.empty()) sweep = {};
 }
 
-void Service::Here::tellListeners(const std::string& account, const StanzaPtr& stanza) {
+ClientPtr Service::Here::usual(const std::string& account) {
     const auto found = clients.find(account);
-    if (!stanza->isMessage() || !stanza->isError() || found == clients.end()) return;
-    for (const auto& other : found->second.listening)
-        if (other->received) other->received(stanza);
+    const ClientPtr client = found == clients.end() ? nullptr : found->second.usual;
+    return client && !client->isOver() && !client->isLeaving() ? client : nullptr;
 }
 
 Task<Service::Found> Service::clientOf(Call& call) {
-    const auto known = here(*call.shard).clients.find(call.who.account.text());
-    if (known != here(*call.shard).clients.end() && known->second.usual &&
-        !known->second.usual->isOver())
-        co_return Found{known->second.usual, std::nullopt};
+    if (auto known = here(*call.shard).usual(call.who.account.text()))
+        co_return Found{std::move(known), std::nullopt};
     UniqueFunction<void(Callback<int>::Resolve)> begin = [&call](Callback<int>::Resolve resolve) {
         auto shared = std::make_shared<Callback<int>::Resolve>(std::move(resolve));
         Executor& executor = call.shard->executor();
@@ -362,10 +360,8 @@ Task<Service::Found> Service::clientOf(Call& call) {
     Account* account = call.shard->loaded(call.who.account.text());
     if (outcome == 0 || !account || account->id() != call.who.id)
         co_return Found{nullptr, notLoggedIn("The account is gone.", "invalid_token")};
-    const auto meanwhile = here(*call.shard).clients.find(call.who.account.text());
-    if (meanwhile != here(*call.shard).clients.end() && meanwhile->second.usual &&
-        !meanwhile->second.usual->isOver())
-        co_return Found{meanwhile->second.usual, std::nullopt};
+    if (auto meanwhile = here(*call.shard).usual(call.who.account.text()))
+        co_return Found{std::move(meanwhile), std::nullopt};
     co_return this->begin(*account, call.exchange->request().address, Use::Requests);
 }
 
@@ -381,6 +377,7 @@ Verdict Service::release(ReleaseEvent& event) {
     };
     endSoon(found->second.usual);
     for (const auto& client : found->second.listening) endSoon(client);
+    for (const auto& client : found->second.leaving) endSoon(client);
     return Verdict::Pass;
 }
 

@@ -83,6 +83,44 @@ TEST_CASE("a message by REST is one like any other") {
     CHECK(has(romeo.next(), "<retract xmlns='urn:xmpp:message-retract:1'"));
 }
 
+TEST_CASE("who answers a message by REST is heard by clients that somebody looks at") {
+    Stage stage;
+    const auto token = stage.tokenOf("juliet");
+    auto& romeo = stage.server.login(romeos + "/orchard");
+    romeo.forget();
+    const auto write = [&](const std::string& body) {
+        CHECK(stage.post("/messages", token, saying(romeos, body)).status == 201);
+        const auto got = parseXml(romeo.next(), ns::client);
+        REQUIRE(got);
+        return std::string{(*got)->get("from")};
+    };
+    SECTION("whoever comes next") {
+        romeo.send(chat(write("one"), "two"));
+        CHECK(romeo.next().empty());
+        auto& phone = stage.server.login(juliets + "/phone");
+        CHECK(has(phone.bytes(), "<body>two</body>"));
+    }
+    SECTION("whoever is there") {
+        auto& phone = stage.server.login(juliets + "/phone");
+        romeo.send(chat(write("one"), "two"));
+        CHECK(has(phone.bytes(), "<body>two</body>"));
+        // And the other way goes on.
+        romeo.send(chat(write("three"), "four"));
+        CHECK(has(phone.bytes(), "<body>four</body>"));
+    }
+    SECTION("who listens") {
+        Events events{stage, token};
+        const auto from = write("one");
+        romeo.send("<message type='chat' to='" + from +
+                   "'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>");
+        romeo.send(chat(from, "two"));
+        CHECK(events.bodies() == std::vector<std::string>{"one", "two"});
+        CHECK(events.events("typing").size() == 1);
+    }
+    const auto archived = stage.get("/messages?with=" + romeos, token).list("messages");
+    CHECK(archived.back()->get("outgoing").convert<bool>() == false);
+}
+
 TEST_CASE("a message by REST is refused as any other") {
     Stage stage;
     const auto token = stage.tokenOf("juliet");
