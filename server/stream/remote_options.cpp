@@ -222,7 +222,7 @@ const Option<std::int64_t> pairsMax{
 };
 const Option<Bytes> queueBytesMax{
     .key = "s2s.queue_bytes_max",
-    .fallback = 8_MiB,
+    .fallback = 32_MiB,
     .range = {64_KiB, 1_GiB},
     .help =
         "How much may wait for one domain that can't be reached, or takes its time; more is "
