@@ -7,7 +7,7 @@
 # Environment:
 #   XL_RUN       working directory (data, logs, process ids), required
 #   XL_BUILD     build directory of Epode and the tools (../../../build)
-#   XL_PORT, XL_TLSPORT   ports (15222, 15223)
+#   XL_PORT, XL_TLSPORT, XL_HTTPSPORT   ports (15222, 15223, 15224)
 #   XL_CPU       cores for taskset (0); empty: no pinning
 #   XL_MAM       1: archives on      XL_STORAGE   internal | archive_sql (the archive in SQLite)
 #   XL_SHARDS    Epode's event loops (0: one for each core that it may use)
@@ -17,7 +17,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 verb=${1:?start, stop, pid or foreground} kind=${2:?which server?}
 export XL_RUN=${XL_RUN:?set XL_RUN to a working directory}
-export XL_PORT=${XL_PORT:-15222} XL_TLSPORT=${XL_TLSPORT:-15223}
+export XL_PORT=${XL_PORT:-15222} XL_TLSPORT=${XL_TLSPORT:-15223} XL_HTTPSPORT=${XL_HTTPSPORT:-15224}
 export XL_MAM=${XL_MAM:-0} XL_STORAGE=${XL_STORAGE:-internal} XL_GC=${XL_GC:-tuned}
 export XL_CERTS=${XL_CERTS:-$XL_RUN} XL_DATA=${XL_DATA:-$XL_RUN/$kind}
 build=${XL_BUILD:-$here/../../../build}
@@ -42,7 +42,7 @@ makeCertificate() {
 fill() {
     local with=@MAM@ without=@NOMAM@
     [ "$XL_MAM" = 1 ] || { with=@NOMAM@; without=@MAM@; }
-    sed -e "s|^$with||; /^$without/d" -e "s|@PORT@|$XL_PORT|; s|@TLSPORT@|$XL_TLSPORT|" \
+    sed -e "s|^$with||; /^$without/d" -e "s|@PORT@|$XL_PORT|; s|@TLSPORT@|$XL_TLSPORT|; s|@HTTPSPORT@|$XL_HTTPSPORT|" \
         -e "s|@DATA@|$XL_DATA|; s|@CERTS@|$XL_CERTS|; s|@SHARDS@|${XL_SHARDS:-0}|" \
         -e "s|@MAMDB@|$([ "$XL_STORAGE" = archive_sql ] && echo sql || echo mnesia)|" \
         -e "s|@MAMBOOL@|$([ "$XL_MAM" = 1 ] && echo true || echo false)|" "$1" >"$2"
