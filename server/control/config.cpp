@@ -4,6 +4,7 @@
 #include "control/toml_recovery.h"
 #include "core/jid.h"
 #include "stream/component_options.h"
+#include "stream/remote_options.h"
 
 #include <toml++/toml.h>
 
@@ -164,6 +165,7 @@ public:
             for (const auto& [key, entry] : entries) settings->set(host, key, entry.value);
         }
         checkComponents(*settings);
+        checkDomainRates(*settings);
         std::sort(mistakes_.begin(), mistakes_.end(), [](const auto& a, const auto& b) {
             return std::tie(a.line, a.column, a.message) < std::tie(b.line, b.column, b.message);
         });
@@ -365,6 +367,16 @@ private:
             if (!secret.problem.empty())
                 mistake(place, shown, "The component " + inQuotes(domain) + " " + secret.problem);
         }
+    }
+
+    void checkDomainRates(const Settings& settings) {
+        constexpr std::string_view key = "s2s.domain_rates";
+        const auto entry = config_->values.find(key);
+        if (entry == config_->values.end()) return;
+        for (const auto& text : badDomainRates(settings))
+            mistakes_.push_back({entry->second.place.file, entry->second.place.line, 1, std::string{key},
+                                 inQuotes(text) + " is no domain with a rate, such as \"example.org 64 KiB\" or "
+                                 "\"*.example.org 1 MiB, 200 stanzas\"."});
     }
 
     // The parser sorts by name; people mean their own order.

@@ -21,7 +21,7 @@ Gauge incomingStreams{"epode_s2s_incoming_streams", "Connections of other server
 
 constexpr unsigned failuresMax = 3;
 // How long we wait with what we send until it is known whether it will be counted.
-constexpr auto wayBackPatience = std::chrono::milliseconds{500};
+constexpr auto wayBackPatience = std::chrono::seconds{2};
 
 std::optional<std::string> readDomain(std::string_view text) {
     auto jid = Jid::parse(text);

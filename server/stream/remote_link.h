@@ -118,7 +118,8 @@ public:
     bool resumedBack(RemoteReverse::Offer offer);
     void withdrawn(unsigned shard, std::uint64_t stream, std::string_view reason, Loss loss);
     void acknowledgedBack(unsigned shard, std::uint64_t stream, std::uint32_t h);
-    bool hasWayBack() const { return reverse_ != nullptr; }
+    // Whether there is one, or one that was lost may be resumed.
+    bool hasWayBack() const { return reverse_ || (kind_ == Kind::WayBack && !smId_.empty()); }
 
     // ---- for operators
 

@@ -175,7 +175,7 @@ const Option<Bytes> bytesBurst{
 };
 const Option<std::int64_t> stanzasPerSecond{
     .key = "s2s.stanzas_per_second",
-    .fallback = 5000,
+    .fallback = 10000,
     .range = {0, 10000000},
     .help =
         "How many stanzas the connections of another domain may send on average, all together; "
@@ -184,7 +184,7 @@ const Option<std::int64_t> stanzasPerSecond{
 };
 const Option<std::int64_t> stanzasBurst{
     .key = "s2s.stanzas_burst",
-    .fallback = 20000,
+    .fallback = 50000,
     .range = {10, 100000000},
     .help = "How many stanzas a domain may send at once before stanzas_per_second holds.",
     .scope = Scope::Server,
@@ -222,7 +222,7 @@ const Option<std::int64_t> pairsMax{
 };
 const Option<Bytes> queueBytesMax{
     .key = "s2s.queue_bytes_max",
-    .fallback = 8_MiB,
+    .fallback = 32_MiB,
     .range = {64_KiB, 1_GiB},
     .help =
         "How much may wait for one domain that can't be reached, or takes its time; more is "
@@ -343,6 +343,13 @@ std::optional<DomainRate> readDomainRate(std::string_view text, const RemoteRate
         }
     }
     return read;
+}
+
+std::vector<std::string> badDomainRates(const Settings& settings) {
+    std::vector<std::string> bad;
+    for (const auto& text : settings.get(domainRates))
+        if (!readDomainRate(text, {})) bad.push_back(text);
+    return bad;
 }
 
 std::vector<OptionRef> remoteOptions() {

@@ -42,6 +42,8 @@ struct DomainRate {
     RemoteRate rate;
 };
 std::optional<DomainRate> readDomainRate(std::string_view text, const RemoteRate& usual);
+// Those of s2s.domain_rates that are none.
+std::vector<std::string> badDomainRates(const Settings& settings);
 
 struct RemoteSettings {
     // When a server may show by a dialback (XEP-0220) who it is, in place of a certificate.

@@ -185,6 +185,10 @@ class Server:
 
 
 class Epode(Server):
+    log_level = "debug"
+    s2s_settings = ""  # further ones
+    settings = ""
+
     def start(self):
         build = os.environ.get("EPODE_BUILD", os.path.join(HERE, "../../build"))
         self.control = [os.path.join(build, "bin/epodectl"), "--socket",
@@ -203,7 +207,7 @@ tls_port = {self.https_port}
 [upload]
 public_url = "https://upload.{self.domain}:{self.https_port}"
 [log]
-level = "debug"
+level = "{self.log_level}"
 [registration]
 enabled = true
 per_address_max = 0
@@ -216,7 +220,8 @@ tls_port = 0
 authorities = "{self.authority.certificate}"
 resolvers = ["127.0.0.1@{self.names.port}"]
 retry_most = "5s"
-""")
+{self.s2s_settings}
+{self.settings}""")
         self.spawn([os.path.join(build, "bin/epoded"), "--config", config, "--data",
                     os.path.join(self.folder, "data")])
         support.poll("commands", lambda: self.command("status").returncode == 0)

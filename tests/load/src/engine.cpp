@@ -154,7 +154,7 @@ std::string Engine::user(uint32_t idx) const {
     snprintf(b, sizeof b, options.user.c_str(), options.first + int(idx));
     return b;
 }
-std::string Engine::jid(uint32_t idx) const { return user(idx) + "@" + options.domain; }
+std::string Engine::jid(uint32_t idx) const { return user(idx) + "@" + domain(idx); }
 std::string Engine::full(uint32_t idx) const { return jid(idx) + "/" + resource(idx); }
 
 void Engine::complain(const Connection& c, const char* what, std::string_view d) {
@@ -210,8 +210,9 @@ void Engine::startLogin(Connection& c) {
     }
     sockaddr_in a{};
     a.sin_family = AF_INET;
-    a.sin_port = htons(uint16_t(options.port));
-    inet_pton(AF_INET, options.host.c_str(), &a.sin_addr);
+    a.sin_port = htons(uint16_t(isElsewhere(c.idx) ? options.otherPort : options.port));
+    const std::string& host = isElsewhere(c.idx) ? options.otherHost : options.host;
+    inet_pton(AF_INET, host.c_str(), &a.sin_addr);
     int r = connect(c.fd, (sockaddr*)&a, sizeof a);
     if (r != 0 && errno != EINPROGRESS) {
         complain(c, "connect", strerror(errno));
@@ -261,19 +262,19 @@ void Engine::openStream(Connection& c) {
     c.state = State::Stream;
     if (options.webSocket) {
         if (!c.upgraded && c.out.empty()) {
-            queue(c, "GET /xmpp-websocket HTTP/1.1\r\nHost: " + options.domain +
+            queue(c, "GET /xmpp-websocket HTTP/1.1\r\nHost: " + domain(c.idx) +
                          "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
                          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: xmpp\r\n\r\n");
             c.framed = uint32_t(c.out.size());
         }
         c.depth = 1;  // no header comes
-        queue(c, "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' version='1.0' to='" + options.domain + "'/>");
+        queue(c, "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' version='1.0' to='" + domain(c.idx) + "'/>");
         return;
     }
     std::string h =
         "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
         "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='" +
-        options.domain + "'>";
+        domain(c.idx) + "'>";
     queue(c, h);
     // The offer is known from the last time: the login goes along with the header.
     if (options.fast && c.tlsOn && !kept[c.idx].token.empty()) fastAuth(c);
@@ -297,7 +298,7 @@ void Engine::connected(Connection& c) {
 void Engine::beginTls(Connection& c) {
     c.ssl = SSL_new(ctx_);
     SSL_set_fd(c.ssl, c.fd);
-    SSL_set_tlsext_host_name(c.ssl, options.domain.c_str());
+    SSL_set_tlsext_host_name(c.ssl, domain(c.idx).c_str());
     if (options.fast) {
         SSL_set_app_data(c.ssl, &kept[c.idx]);
         if (kept[c.idx].session) SSL_set_session(c.ssl, kept[c.idx].session);
@@ -895,7 +896,7 @@ void Engine::postBind(Connection& c) {
     }
     if (options.presence && isPresent(c)) {
         // the ping is a barrier: its answer tells that the presence was handled
-        m += "<presence/><iq type='get' id='bar' to='" + options.domain +
+        m += "<presence/><iq type='get' id='bar' to='" + domain(c.idx) +
              "'><ping xmlns='urn:xmpp:ping'/></iq>";
         c.pending |= pBarrier;
     }

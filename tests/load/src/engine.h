@@ -12,6 +12,10 @@ struct Options {
     std::string host = "127.0.0.1";
     int port = 15222;
     std::string domain = "localhost";
+    // Where users with odd numbers live, when that is another server: flows go between the two.
+    std::string otherHost = "127.0.0.1";
+    int otherPort = 0;
+    std::string otherDomain;
     std::string mucHost;  // default conference.<domain>
     int tls = 0;          // 0 plain, 1 STARTTLS, 2 direct
     std::string mech = "SCRAM-SHA-1";
@@ -110,6 +114,10 @@ public:
     void begin();
 
     virtual std::string user(uint32_t idx) const;
+    bool isElsewhere(uint32_t idx) const { return options.otherPort > 0 && idx % 2 == 1; }
+    const std::string& domain(uint32_t idx) const {
+        return isElsewhere(idx) ? options.otherDomain : options.domain;
+    }
     std::string jid(uint32_t idx) const;   // bare
     std::string full(uint32_t idx) const;  // with resource
     virtual std::string resource(uint32_t idx) const { return options.resource; }

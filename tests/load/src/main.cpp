@@ -10,6 +10,8 @@ Scenarios: register login idle chat carbons pep muc mam roster presence crash ve
 Connection
   --host A --port P      server address (127.0.0.1 15222)
   --domain D             XMPP domain (localhost)
+  --other-host A --other-port P --other-domain D
+                         chat, register: users with odd numbers live on this server
   --tls none|starttls|direct
   --websocket            streams over WebSocket, with --tls none or direct
   --mech SCRAM-SHA-1|PLAIN
@@ -67,6 +69,12 @@ int main(int argc, char** argv) {
             options.port = in();
         else if (a == "--domain")
             options.domain = val();
+        else if (a == "--other-host")
+            options.otherHost = val();
+        else if (a == "--other-port")
+            options.otherPort = in();
+        else if (a == "--other-domain")
+            options.otherDomain = val();
         else if (a == "--muc-host")
             options.mucHost = val();
         else if (a == "--tls") {
