@@ -104,9 +104,10 @@ void Remotes::verify(const std::string& local, const std::string& remote, std::s
         done(RemoteLink::Verdict::NotReached);
 }
 
-void Remotes::isThere(const std::string& remote) {
+void Remotes::isThere(const std::string& remote, Woken woken) {
     for (const auto& [pair, link] : links_)
-        if (link->isWaiting() && (pair.second == remote || isBelow(pair.second, remote)))
+        if (link->isWaiting() &&
+            ((woken == Woken::All && pair.second == remote) || isBelow(pair.second, remote)))
             link->isThere();
 }
 
