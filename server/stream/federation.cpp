@@ -158,10 +158,10 @@ std::int64_t Federation::nextRow(WallTime now) {
 // ---- from shard to shard
 
 // Its rooms and gateways are where it is, and live on other shards.
-void Federation::isThere(const std::string& remote, Remotes::Woken woken) {
+void Federation::isThere(const std::string& remote) {
     for (const auto& remotes : remotes_)
         remotes->shard().executor().post(
-            [&remotes = *remotes, remote, woken] { remotes.isThere(remote, woken); });
+            [&remotes = *remotes, remote] { remotes.isThere(remote); });
 }
 
 void Federation::ponged(const std::string& local, const std::string& remote,

@@ -82,7 +82,7 @@ public:
     // Numbers grow, also over a restart.
     std::int64_t nextRow(WallTime now);
 
-    void isThere(const std::string& remote, Remotes::Woken woken);
+    void isThere(const std::string& remote);
     void ponged(const std::string& local, const std::string& remote, const std::string& id);
     // Presence to and from this domain may have been lost: accounts and contacts there ask and tell
     // each other anew.

@@ -234,9 +234,9 @@ void RemoteIncoming::accepted(const std::string& local, const std::string& remot
     remoteLog.info(
         "another server is connected",
         {{"domain", remote}, {"to", local}, {"by", shownBy()}, {"address", peerAddress()}});
-    const bool isWayBack = wayBack_ != WayBack::None && isFirst;
-    remotes().federation().isThere(remote, isWayBack ? Remotes::Woken::Below : Remotes::Woken::All);
-    if (isWayBack && !isAuthenticatedBySasl_) waitToOpenWayBack();
+    // What is to be sent need not wait for the way back.
+    remotes().federation().isThere(remote);
+    if (isFirst && !isAuthenticatedBySasl_) waitToOpenWayBack();
 }
 
 void RemoteIncoming::refused() {

@@ -104,10 +104,9 @@ void Remotes::verify(const std::string& local, const std::string& remote, std::s
         done(RemoteLink::Verdict::NotReached);
 }
 
-void Remotes::isThere(const std::string& remote, Woken woken) {
+void Remotes::isThere(const std::string& remote) {
     for (const auto& [pair, link] : links_)
-        if (link->isWaiting() &&
-            ((woken == Woken::All && pair.second == remote) || isBelow(pair.second, remote)))
+        if (link->isWaiting() && (pair.second == remote || isBelow(pair.second, remote)))
             link->isThere();
 }
 

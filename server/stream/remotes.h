@@ -58,9 +58,7 @@ public:
     void verify(const std::string& local, const std::string& remote, std::string id,
                 std::string key, RemoteLink::Verified done);
     // The remote server has connected to us, so that it and what is below it can be reached, maybe.
-    // (What is below it alone, when it will say itself how it is reached.)
-    enum class Woken : std::uint8_t { All, Below };
-    void isThere(const std::string& remote, Woken woken);
+    void isThere(const std::string& remote);
     // The answer to a ping of the link's own has come.
     void ponged(const std::string& local, const std::string& remote, const std::string& id);
     // The way back on connections that the other server has made (XEP-0288): see RemoteLink.
