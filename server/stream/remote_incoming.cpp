@@ -234,10 +234,9 @@ void RemoteIncoming::accepted(const std::string& local, const std::string& remot
     remoteLog.info(
         "another server is connected",
         {{"domain", remote}, {"to", local}, {"by", shownBy()}, {"address", peerAddress()}});
-    if (wayBack_ == WayBack::None || !isFirst)
-        remotes().federation().isThere(remote);
-    else if (!isAuthenticatedBySasl_)
-        waitToOpenWayBack();
+    // What is to be sent need not wait for the way back.
+    remotes().federation().isThere(remote);
+    if (isFirst && !isAuthenticatedBySasl_) waitToOpenWayBack();
 }
 
 void RemoteIncoming::refused() {
@@ -291,7 +290,6 @@ void RemoteIncoming::openWayBack() {
     if (wayBack_ != WayBack::Wanted || isOver()) return;
     wayBack_ = WayBack::Open;
     remotes().federation().offerWayBack(wayBackFrom_, wayBackTo_, makeOffer());
-    remotes().federation().isThere(wayBackTo_);
 }
 
 RemoteReverse::Offer RemoteIncoming::makeOffer() const {
