@@ -186,6 +186,7 @@ class Server:
 
     NEEDS_ADDRESSES = False  # where a name would do for others
     FORGETS = False  # what it could not send
+    PUTS_ASIDE = False  # for the next time, what arrives just when its receiver comes
 
     def __init__(self, folder, domain, host, authority, names, trusted=True, target=None):
         self.domain, self.host, self.authority, self.names = domain, host, authority, names
@@ -332,6 +333,7 @@ class Ejabberd(Server):
     NEEDS_ADDRESSES = True
     # For a moment after it has not reached a server it drops what is for it, also when that has come back.
     FORGETS = True
+    PUTS_ASIDE = True
 
     def kill(self):
         # It writes what it knows a moment later; a kill before that takes accounts with it.
