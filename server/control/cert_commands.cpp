@@ -3,6 +3,7 @@
 #include "core/ascii_domain.h"
 #include "core/worker_pool.h"
 #include "net/chain_check.h"
+#include "net/dane.h"
 #include "net/tls_error.h"
 #include "route/server.h"
 #include "route/shard.h"
@@ -21,11 +22,12 @@ struct CertCommands {
     std::string authorities;
 
     CommandResult list(CommandCall&) const {
-        auto result = CommandResult::table({"host", "names", "issuer", "expires", "file"});
+        auto result = CommandResult::table({"host", "names", "issuer", "expires", "file", "tlsa"});
         for (const auto& [files, certificate] : presented())
             for (const auto& host : files.hosts)
                 result.row({host, certificate.dnsNames, certificate.issuer, certificate.notAfter,
-                            files.certificateFile});
+                            files.certificateFile,
+                            toText(TlsaRecord{.data = certificate.keyDigest})});
         return result;
     }
 
@@ -130,6 +132,9 @@ std::vector<CommandRegistry::Registration> addCertCommands(CommandRegistry& regi
     all.push_back(registry.add({
         .name = "cert list",
         .summary = "Lists the certificates that the hosts present",
+        .details =
+            "The last column is what a TLSA record in a signed zone says of the certificate's key "
+            "(DANE), for _5269._tcp and _5270._tcp below the name of the machine.",
         .permission = Permission::Operate,
         .answer = [commands](CommandCall& call) { return commands->list(call); },
     }));

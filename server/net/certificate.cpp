@@ -1,5 +1,6 @@
 #include "net/certificate.h"
 
+#include "core/digest.h"
 #include "net/tls_error.h"
 
 #include <openssl/asn1.h>
@@ -63,6 +64,16 @@ std::string onOneLine(const X509_NAME* name) {
     return {data, static_cast<std::size_t>(size)};
 }
 
+// With its algorithm (SubjectPublicKeyInfo).
+std::string digestOf(const X509_PUBKEY* key) {
+    unsigned char* der = nullptr;
+    const int size = i2d_X509_PUBKEY(key, &der);
+    if (size <= 0) return {};
+    std::string text{reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)};
+    OPENSSL_free(der);
+    return digest(Hash::Sha256, text);
+}
+
 void readOtherName(const OTHERNAME& other, CertificateInfo& info) {
     switch (OBJ_obj2nid(other.type_id)) {
         case NID_XmppAddr:
@@ -91,6 +102,7 @@ CertificateInfo describe(X509& certificate) {
     info.notBefore = toWallTime(X509_get0_notBefore(&certificate));
     info.notAfter = toWallTime(X509_get0_notAfter(&certificate));
     info.isSelfSigned = X509_self_signed(&certificate, 0) == 1;
+    info.keyDigest = digestOf(X509_get_X509_PUBKEY(&certificate));
     const NamesPtr names{static_cast<GENERAL_NAMES*>(
         X509_get_ext_d2i(&certificate, NID_subject_alt_name, nullptr, nullptr))};
     for (auto i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {

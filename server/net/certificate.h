@@ -16,6 +16,7 @@ struct CertificateInfo {
     std::vector<std::string> xmppAddresses;  // id-on-xmppAddr: "juliet@capulet.example"
     std::string commonName;                  // for people; names are not taken from it
     std::string issuer;                      // for people
+    std::string keyDigest;                   // SHA-256 of its public key, as TLSA records have it
     WallTime notBefore{};
     WallTime notAfter{};
     bool isSelfSigned = false;

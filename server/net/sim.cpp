@@ -1,5 +1,8 @@
 #include "net/sim.h"
 
+#include "net/dane.h"
+#include "net/tls_context.h"
+
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
@@ -316,7 +319,13 @@ void SimTransport::startTls(const TlsServerContext&) {
     wantFlush();
 }
 
-void SimTransport::startTls(const TlsClientContext&, std::string_view serverName) {
+void SimTransport::startTls(const TlsClientContext& context, std::string_view serverName) {
+    if (context.demand()) {
+        // What the server will show is known beforehand here.
+        auto& settings = link_->settings_;
+        settings.problem = daneProblem(*context.demand(), settings.serverCertificate);
+        settings.isServerVerified = settings.problem.empty();
+    }
     startTls(serverName);
 }
 
@@ -346,7 +355,7 @@ void SimTransport::secured() {
     info_->peerCertificate =
         end_ == serverEnd ? settings.clientCertificate : settings.serverCertificate;
     info_->peerVerified = end_ == serverEnd ? settings.isClientVerified : settings.isServerVerified;
-    if (!info_->peerVerified) info_->peerProblem = "unable to get local issuer certificate";
+    if (!info_->peerVerified) info_->peerProblem = settings.problem;
     if (!output_.empty()) wantFlush();
     user_->onSecured();
 }

@@ -93,6 +93,7 @@ struct SimLinkSettings {
     bool isClientVerified = false;
     std::string serverCertificate;  // and the server
     bool isServerVerified = false;
+    std::string problem = "unable to get local issuer certificate";  // of who isn't
 };
 
 // The wire between two transports, for the test to disturb.
@@ -134,7 +135,7 @@ private:
 };
 
 // Keeps the promises of Transport and nothing else: TLS is an exchange of two tokens, after which
-// both ends have an equal exporter.
+// both ends have an equal exporter. Certificates are not looked at, but for what DANE demands.
 class SimTransport final : public Transport {
 public:
     struct Connection {

@@ -82,7 +82,8 @@ void askForCertificate(SSL_CTX* ctx, X509_STORE* trust) {
     X509_VERIFY_PARAM_set_purpose(SSL_CTX_get0_param(ctx), X509_PURPOSE_ANY);
 }
 
-// The system's are hundreds, which take milliseconds to read: contexts that want the same share them.
+// The system's are hundreds, which take milliseconds to read: contexts that want the same share
+// them.
 std::shared_ptr<X509_STORE> readTrust(const std::string& file) {
     static std::mutex mutex;
     static std::map<std::pair<std::string, std::filesystem::file_time_type>,
@@ -340,6 +341,9 @@ TlsClientContext::TlsClientContext(const Settings& settings)
     const auto trust = readTrust(settings.trustFile);
     askForCertificate(context_.get(), trust.get());
     trust_ = trust;
+    // For the connections that are told to judge by it; it changes nothing for the others.
+    set(SSL_CTX_dane_enable(context_.get()) == 1, "DANE");
+    SSL_CTX_dane_set_flags(context_.get(), DANE_FLAG_NO_DANE_EE_NAMECHECKS);
     if (settings.certificate) {
         const auto& files = *settings.certificate;
         if (SSL_CTX_use_certificate_chain_file(context_.get(), files.certificateFile.c_str()) !=
@@ -361,6 +365,12 @@ TlsClientContext::TlsClientContext(const Settings& settings)
                                                 reinterpret_cast<const unsigned char*>(wire.data()),
                                                 static_cast<unsigned>(wire.size())) == 0,
         "ALPN");
+}
+
+TlsClientContext TlsClientContext::demanding(std::shared_ptr<const DaneDemand> demand) const {
+    TlsClientContext other = *this;
+    other.demand_ = std::move(demand);
+    return other;
 }
 
 }  // namespace epode

@@ -20,6 +20,7 @@ struct ssl_ctx_st;
 namespace epode {
 
 class TicketKeys;
+struct DaneDemand;
 
 // A chain and its key in PEM files, and the virtual hosts that present them. Several for one host
 // (one of ECDSA, one of RSA) are offered together. The names inside the certificate, wildcards
@@ -63,8 +64,8 @@ private:
     std::map<std::string, ssl_ctx_st*, std::less<>> byCertificateName_;  // "*.example" too
     std::vector<std::string> alpn_;
     std::set<ssl_ctx_st*> several_;
-    // Of this generation alone: a session that is resumed has the certificates it began with, on which
-    // tls-server-end-point depends.
+    // Of this generation alone: a session that is resumed has the certificates it began with, on
+    // which tls-server-end-point depends.
     std::shared_ptr<TicketKeys> tickets_;
 };
 
@@ -140,11 +141,17 @@ public:
     // Throws TlsError.
     explicit TlsClientContext(const Settings& settings);
 
+    // The same for a connection whose server the signed DNS says something about. There
+    // `peerVerified` tells whether the certificate is what is demanded, not whether it is trusted.
+    TlsClientContext demanding(std::shared_ptr<const DaneDemand> demand) const;
+
     std::shared_ptr<ssl_ctx_st> context() const { return context_; }
+    const std::shared_ptr<const DaneDemand>& demand() const { return demand_; }
 
 private:
     std::shared_ptr<ssl_ctx_st> context_;
     std::shared_ptr<void> trust_;  // shared with other contexts while one of them is there
+    std::shared_ptr<const DaneDemand> demand_;
 };
 
 }  // namespace epode

@@ -1,6 +1,7 @@
 #include "net/tls_session.h"
 
 #include "core/metric.h"
+#include "net/dane.h"
 #include "net/tls_error.h"
 
 #include <openssl/bio.h>
@@ -125,6 +126,10 @@ std::unique_ptr<TlsSession> TlsSession::client(const TlsClientContext& context,
     session->attach();
     SSL_set_connect_state(session->ssl_.get());
     if (!serverName.empty()) SSL_set_tlsext_host_name(session->ssl_.get(), serverName.c_str());
+    if (const auto& wanted = context.demand()) {
+        demand(session->ssl_.get(), *wanted);
+        session->isDane_ = true;
+    }
     return session;
 }
 
@@ -231,7 +236,12 @@ TlsInfo TlsSession::info() const {
         info.peerCertificate = derOf(peer);
         const long verdict = SSL_get_verify_result(ssl);
         info.peerVerified = verdict == X509_V_OK;
-        if (!info.peerVerified) info.peerProblem = X509_verify_cert_error_string(verdict);
+        if (info.peerVerified && isDane_ && SSL_get0_dane_authority(ssl, nullptr, nullptr) < 0) {
+            info.peerVerified = false;
+            info.peerProblem = X509_verify_cert_error_string(X509_V_ERR_DANE_NO_MATCH);
+        } else if (!info.peerVerified) {
+            info.peerProblem = X509_verify_cert_error_string(verdict);
+        }
     }
     ERR_clear_error();
     return info;

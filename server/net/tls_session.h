@@ -66,6 +66,7 @@ private:
     std::string failure_;
     State state_ = State::Handshaking;
     bool hasEndPoint_ = true;
+    bool isDane_ = false;  // the peer's certificate is judged by the DNS
 };
 
 }  // namespace epode

@@ -20,6 +20,15 @@ std::string addressText(const IpAddress& address) {
     return address.isV4() ? address.toText() : "[" + address.toText() + "]";
 }
 
+// What to do about an answer that is none.
+std::string adviceOn(const DnsAnswer& answer) {
+    return answer.outcome == DnsAnswer::Outcome::Bogus
+               ? "The signatures of the zone (DNSSEC) are wrong or too old, or somebody has "
+                 "changed "
+                 "the answer on its way."
+               : "The name servers of the domain, or this machine's own, have to be looked at.";
+}
+
 }  // namespace
 
 RemoteDial::RemoteDial(const Parts& parts, std::string domain, RemoteTrace trace)
@@ -92,7 +101,7 @@ void RemoteDial::services(bool isDirectTls, const DnsAnswer& answer) {
         hasDnsFailed_ = true;
         dnsProblem_ = answer.problem;
         find(RemoteStep::Dns, false, "SRV of " + name + ascii_ + ": " + answer.problem + ".",
-             "The name servers of the domain, or this machine's own, have to be looked at.");
+             adviceOn(answer));
     }
     std::string listed;
     for (const auto& record : answer.records) {
@@ -107,7 +116,9 @@ void RemoteDial::services(bool isDirectTls, const DnsAnswer& answer) {
                              .port = service->port,
                              .isDirectTls = isDirectTls,
                              .priority = service->priority,
-                             .weight = service->weight});
+                             .weight = service->weight,
+                             .isSigned = parts_.usesDane && answer.isSecure,
+                             .dane = {}});
         listed += (listed.empty() ? "" : ", ") + service->target + " port " +
                   std::to_string(service->port) + " (priority " +
                   std::to_string(service->priority) + ", weight " +
@@ -115,7 +126,8 @@ void RemoteDial::services(bool isDirectTls, const DnsAnswer& answer) {
     }
     if (!answer.hasFailed())
         find(RemoteStep::Dns, true,
-             "SRV of " + name + ascii_ + ": " + (listed.empty() ? "no record" : listed) + ".");
+             "SRV of " + name + ascii_ + ": " + (listed.empty() ? "no record" : listed) + "." +
+                 (answer.isSecure && !listed.empty() ? " The answer is signed (DNSSEC)." : ""));
     if (--missingServices_ == 0) chooseTargets();
 }
 
@@ -159,17 +171,84 @@ void RemoteDial::addresses(std::size_t number, DnsType type, const DnsAnswer& an
     if (answer.hasFailed()) {
         hasDnsFailed_ = true;
         dnsProblem_ = place.problem = answer.problem;
+        place.isBogus = place.isBogus || answer.outcome == DnsAnswer::Outcome::Bogus;
     } else if (answer.outcome == DnsAnswer::Outcome::NoSuchName && !hasRecords_) {
         doesDomainExist_ = false;
     }
+    place.isSigned = place.isSigned || (answer.isSecure && !answer.records.empty());
     if (--place.missing > 0) return;
+    // Who forges one of the two answers may have a use for the other one (RFC 7673, 3.2).
+    if (place.isBogus) {
+        place.v6.clear();
+        place.v4.clear();
+    }
     std::string text;
     for (const auto* family : {&place.v6, &place.v4})
         for (const auto& address : *family) text += (text.empty() ? "" : ", ") + address.toText();
     const bool isGood = !text.empty();
     if (!isGood) text = place.problem.empty() ? "no address" : place.problem;
     find(RemoteStep::Dns, isGood, "Addresses of " + place.target.host + ": " + text + ".",
-         isGood ? "" : "An A or AAAA record is missing for " + place.target.host + ".");
+         isGood                  ? ""
+         : place.problem.empty() ? "An A or AAAA record is missing for " + place.target.host + "."
+                                 : adviceOn(answer));
+    if (isGood && place.target.isSigned && place.isSigned)
+        lookUpTlsa(number);
+    else
+        feed();
+}
+
+// ---- DANE (RFC 7673)
+
+std::string RemoteDial::Place::tlsaName() const {
+    return "_" + std::to_string(target.port) + "._tcp." + target.host;
+}
+
+void RemoteDial::lookUpTlsa(std::size_t number) {
+    Place& place = places_[number];
+    place.missing = 1;
+    parts_.resolver.ask(parts_.executor, place.tlsaName(), DnsType::Tlsa,
+                        [weak = weak_from_this(), number](const DnsAnswer& answer) {
+                            if (const auto self = weak.lock()) self->tlsa(number, answer);
+                        });
+}
+
+void RemoteDial::tlsa(std::size_t number, const DnsAnswer& answer) {
+    Place& place = places_[number];
+    place.missing = 0;
+    const std::string name = "TLSA of " + place.tlsaName() + ": ";
+    if (answer.hasFailed()) {
+        // Without the answer nobody knows whether the certificate is the right one: going on would
+        // be what somebody in between wants (RFC 7673, 3.4).
+        hasDnsFailed_ = true;
+        dnsProblem_ = place.problem = name + answer.problem;
+        place.v6.clear();
+        place.v4.clear();
+        find(RemoteStep::Dns, false, name + answer.problem + ". It is not connected to.",
+             adviceOn(answer));
+    } else if (answer.records.empty()) {
+        find(RemoteStep::Dns, true, name + "no record; there is no DANE for this server.");
+    } else if (!answer.isSecure) {
+        find(RemoteStep::Dns, true, name + "not signed (DNSSEC), hence not looked at.");
+    } else {
+        std::vector<TlsaRecord> records;
+        std::string listed;
+        for (const auto& data : answer.records) {
+            if (auto record = readTlsa(data)) {
+                listed += (listed.empty() ? "" : ", ") + toText(*record);
+                records.push_back(std::move(*record));
+            }
+        }
+        records = usableOf(records);
+        const bool isUsable = !records.empty();
+        place.target.dane = std::make_shared<const DaneDemand>(
+            DaneDemand{std::move(records), {place.target.host, ascii_}});
+        find(
+            RemoteStep::Dns, isUsable,
+            name + listed +
+                (isUsable ? ". The certificate has to be what it says (DANE)."
+                          : ". None of it can be used: the certificate is judged without."),
+            isUsable ? "" : "The records have to be made anew, as \"3 1 1\" and a SHA-256 digest.");
+    }
     feed();
 }
 

@@ -2,6 +2,7 @@
 // connection to one of these places.
 #pragma once
 
+#include "net/dane.h"
 #include "net/dns.h"
 #include "net/happy_eyeballs.h"
 #include "stream/remote_report.h"
@@ -19,6 +20,12 @@ struct RemoteTarget {
     bool isDirectTls = false;
     std::uint16_t priority = 0;
     std::uint16_t weight = 0;
+    // That it serves the domain is signed (DNSSEC), hence a certificate for `host` will do.
+    bool isSigned = false;
+    // The signed DNS has TLSA records for it (RFC 7673): TLS is a must. Those that are usable, none
+    // maybe, are what its certificate is judged by.
+    std::shared_ptr<const DaneDemand> dane;
+    bool hasDemand() const { return dane && !dane->records.empty(); }
 };
 
 class RemoteDial : public std::enable_shared_from_this<RemoteDial> {
@@ -28,6 +35,7 @@ public:
         Dialer& dialer;
         Executor& executor;
         Duration connectTimeout;
+        bool usesDane = false;
     };
     // `trace` may be empty.
     RemoteDial(const Parts& parts, std::string domain, RemoteTrace trace);
@@ -49,6 +57,8 @@ private:
     void chooseTargets();
     void resolveTarget(std::size_t number);
     void addresses(std::size_t number, DnsType type, const DnsAnswer& answer);
+    void lookUpTlsa(std::size_t number);
+    void tlsa(std::size_t number, const DnsAnswer& answer);
     void feed();
     void find(RemoteStep step, bool isGood, std::string text, std::string advice = {});
 
@@ -56,7 +66,10 @@ private:
         RemoteTarget target;
         std::vector<IpAddress> v6, v4;
         int missing = 0;
+        bool isSigned = false;  // an answer with addresses
+        bool isBogus = false;
         std::string problem;
+        std::string tlsaName() const;
     };
     const Parts parts_;
     const std::string domain_;

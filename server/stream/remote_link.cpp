@@ -474,7 +474,8 @@ void RemoteLink::connect() {
         RemoteDial::Parts{.resolver = federation.resolver(),
                           .dialer = federation.dialer(),
                           .executor = remotes_.shard().executor(),
-                          .connectTimeout = remotes_.settings().connectTimeout},
+                          .connectTimeout = remotes_.settings().connectTimeout,
+                          .usesDane = remotes_.settings().usesDane},
         remote_, trace_);
     dialNext();
 }

@@ -97,6 +97,15 @@ const Option<std::string> trustAnchors{
     .takes = Takes::AtRestart,
     .scope = Scope::Server,
 };
+const Option<bool> dane{
+    .key = "s2s.dane",
+    .fallback = true,
+    .help =
+        "Whether servers that we connect to are judged by what the signed DNS says of their "
+        "certificates (TLSA records, RFC 7673), where it says anything. It needs "
+        "s2s.dns_trust_anchors.",
+    .scope = Scope::Server,
+};
 const Option<Duration> dnsTimeout{
     .key = "s2s.dns_timeout",
     .fallback = seconds{8},
@@ -363,6 +372,7 @@ std::vector<OptionRef> remoteOptions() {
             &denied,
             &resolvers,
             &trustAnchors,
+            &dane,
             &dnsTimeout,
             &connectTimeout,
             &negotiationTimeout,
@@ -425,6 +435,7 @@ RemoteSettings::RemoteSettings(const Settings& settings)
       unauthenticatedMax{settings.get(::epode::unauthenticatedMax)},
       connectionsMax{std::size_t(settings.get(::epode::connectionsMax))},
       isBidirectional{settings.get(bidirectional)},
+      usesDane{settings.get(dane)},
       rate{.bytesPerSecond = double(settings.get(bytesPerSecond)),
            .bytesBurst = double(settings.get(bytesBurst)),
            .stanzasPerSecond = double(settings.get(stanzasPerSecond)),

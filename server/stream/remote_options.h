@@ -71,6 +71,7 @@ struct RemoteSettings {
     std::int64_t unauthenticatedMax;
     std::size_t connectionsMax;  // of one domain
     bool isBidirectional;
+    bool usesDane;
     RemoteRate rate;
 
     // Whether there may be links with this domain at all.

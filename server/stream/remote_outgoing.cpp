@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/metric.h"
 #include "core/time_format.h"
+#include "net/tls_context.h"
 #include "route/shard.h"
 #include "stream/federation.h"
 #include "stream/remotes.h"
@@ -16,6 +17,11 @@ namespace epode {
 namespace {
 
 Gauge outgoingStreams{"epode_s2s_outgoing_streams", "Our connections to other servers"};
+Counter daneMatches{"epode_s2s_dane_matches_total",
+                    "Connections to servers whose certificate is what the signed DNS says (DANE)"};
+Counter daneMismatches{
+    "epode_s2s_dane_mismatches_total",
+    "Connections given up because the certificate is not what the signed DNS says (DANE)"};
 
 // The condition and the text of an error, for people; both are a stranger's.
 std::string describe(const Element& error) {
@@ -83,20 +89,57 @@ void RemoteOutgoing::startTls() {
         fail(RemoteStep::Tls, "There is no certificate for " + local_ + " that could be shown.");
         return;
     }
-    transport().startTls(*context, asciiDomain(remote_).value_or(remote_));
+    const std::string name = asciiDomain(remote_).value_or(remote_);
+    if (target_.hasDemand())
+        transport().startTls(context->demanding(target_.dane), name);
+    else
+        transport().startTls(*context, name);
 }
 
 void RemoteOutgoing::onSecured() {
     if (isOver()) return;
     const TlsInfo* tls = transport().tls();
-    readIdentity();
     find(RemoteStep::Tls, true,
          (target_.isDirectTls ? "TLS from the first byte: " : "STARTTLS: ") + tls->version + ", " +
              tls->cipher + ".");
-    if (identity().proves(remote_)) {
+    if (!judge()) return;
+    phase_ = Phase::Header;
+    restart();
+    sendHeader({});
+}
+
+// Whether the connection may be used, by what was shown.
+bool RemoteOutgoing::judge() {
+    RemoteIdentity shown = RemoteIdentity::of(transport().tls());
+    if (target_.hasDemand()) {
+        shown.takeDane(remote_);
+    } else if (target_.isSigned) {
+        shown.takeHost(target_.host, remote_);
+    }
+    setIdentity(std::move(shown));
+    if (identity().isDane && identity().proves(remote_)) {
+        daneMatches.add();
         find(RemoteStep::Certificate, true,
-             "The certificate is trusted and for " + remote_ + "; it holds until " +
-                 formatDateTime(identity().certificate->notAfter) + ".");
+             "The certificate is what the signed DNS says (DANE, TLSA records).");
+    } else if (identity().isDane) {
+        // No other proof is asked for: that would make the records useless (RFC 6698, 4.1).
+        daneMismatches.add();
+        fail(RemoteStep::Certificate,
+             "It can't be told that this is the server of " + remote_ +
+                 ". Its certificate is not what the signed DNS says (DANE): " +
+                 (identity().hasCertificate ? identity().problem : "it shows none") + ".",
+             "The TLSA records of _" + std::to_string(target_.port) + "._tcp." + target_.host +
+                 " and the certificate there have to be made to agree: the one was renewed without "
+                 "the other, or somebody is in between.",
+             true);
+        return false;
+    } else if (identity().proves(remote_)) {
+        find(RemoteStep::Certificate, true,
+             "The certificate is trusted and for " +
+                 (identity().names(remote_)
+                      ? remote_
+                      : target_.host + ", which the signed DNS has for " + remote_) +
+                 "; it holds until " + formatDateTime(identity().certificate->notAfter) + ".");
     } else {
         const std::string objection = identity().objection(remote_);
         const std::string advice =
@@ -105,14 +148,12 @@ void RemoteOutgoing::onSecured() {
             fail(RemoteStep::Certificate,
                  "It can't be told that this is the server of " + remote_ + ". " + objection,
                  advice, true);
-            return;
+            return false;
         }
         find(RemoteStep::Certificate, false,
              objection + " Who it is rests on the DNS alone (dialback).", advice);
     }
-    phase_ = Phase::Header;
-    restart();
-    sendHeader({});
+    return true;
 }
 
 // ---- headers and features
@@ -126,7 +167,7 @@ void RemoteOutgoing::receiveHeader(const StreamHeader& header) {
     streamId_ = header.id;
     // Before XMPP 1.0 there were no features, and no TLS.
     if (header.version.empty() && phase_ != Phase::FinalHeader) {
-        if (phase_ == Phase::ClearHeader && !mayUseDialback()) {
+        if (phase_ == Phase::ClearHeader && (!mayUseDialback() || target_.dane)) {
             fail(RemoteStep::Tls, "The server of " + remote_ + " is too old to speak TLS.", {},
                  true);
             return;
@@ -199,7 +240,8 @@ void RemoteOutgoing::receiveClearFeatures(const Element& features) {
         send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
         return;
     }
-    if (!mayUseDialback()) {
+    // TLSA records promise TLS (RFC 7673, 3.4).
+    if (!mayUseDialback() || target_.dane) {
         fail(RemoteStep::Tls, "The server of " + remote_ + " offers no TLS.",
              "The other server has to be set up for TLS (STARTTLS).", true);
         return;
@@ -346,7 +388,7 @@ void RemoteOutgoing::authenticated(std::string_view how) {
                  remote_ + " has as many connections with this server as it may.");
             return;
         }
-        accept(local_, remote_, identity().proves(remote_) ? "certificate" : "dns");
+        accept(local_, remote_, identity().proves(remote_) ? identity().proof() : "dns");
     }
     if (!offersManagement_) {
         ready(false, {}, std::nullopt);
@@ -464,7 +506,7 @@ RemoteCarrier::Status RemoteOutgoing::status() const {
     return {.isOver = isOver(),
             .isSecured = isSecured(),
             .address = peerAddress(),
-            .shownBy = authentication_,
+            .shownBy = identity().isDane && !authentication_.empty() ? "dane" : authentication_,
             .since = since()};
 }
 

@@ -67,6 +67,7 @@ private:
     void receiveStreamError(const Element& error);
     void receiveSaslFailure(const Element& failure);
     void startTls();
+    bool judge();
     void authenticate();
     void startDialback();
     void authenticated(std::string_view how);

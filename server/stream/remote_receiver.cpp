@@ -184,7 +184,7 @@ void RemoteReceiver::receiveKey(const DialbackElement& request, const std::strin
             return;
         }
         answerWith(request, Type::Valid);
-        accept(request.to, request.from, "certificate");
+        accept(request.to, request.from, identity_.proof());
         return;
     }
     if (!mayUseDialback()) {

@@ -29,7 +29,7 @@ public:
 
     using Pairs = std::set<std::pair<std::string, std::string>>;  // of ours, of theirs
     const Pairs& pairs() const { return pairs_; }
-    // How the other server has shown who it is: "certificate", "dialback".
+    // How the other server has shown who it is: "certificate", "dane", "dialback".
     std::string_view shownBy() const { return shownBy_; }
     WallTime since() const { return since_; }
 
@@ -37,7 +37,8 @@ protected:
     RemoteReceiver(Remotes& remotes, std::uint64_t number, std::unique_ptr<Transport> transport);
 
     const RemoteIdentity& identity() const { return identity_; }
-    void readIdentity() { identity_ = RemoteIdentity::of(transport().tls()); }
+    void setIdentity(RemoteIdentity identity) { identity_ = std::move(identity); }
+    void readIdentity() { setIdentity(RemoteIdentity::of(transport().tls())); }
 
     // False when the domain has as many connections as it may.
     bool makeRoomFor(const std::string& remote);

@@ -45,6 +45,15 @@ bool RemoteIdentity::names(std::string_view domain) const {
             namesDomain(*certificate, domain, "xmpp-server"));
 }
 
+void RemoteIdentity::takeDane(const std::string& domain) {
+    isDane = true;
+    if (std::exchange(isTrusted, false)) signedFor = domain;
+}
+
+void RemoteIdentity::takeHost(std::string_view host, const std::string& domain) {
+    if (isTrusted && names(host)) signedFor = domain;
+}
+
 std::string RemoteIdentity::objection(std::string_view domain) const {
     if (!hasCertificate) return "It shows no certificate.";
     std::string text;

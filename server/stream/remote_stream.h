@@ -34,11 +34,24 @@ struct RemoteIdentity {
     bool isTrusted = false;  // its chain leads to an authority, and it is valid now
     std::string problem;     // why it isn't trusted
     std::optional<CertificateInfo> certificate;
+    // The one domain for which the signed DNS vouches for the certificate (RFC 7673), by the
+    // certificate itself (DANE) or by the name of the host that it is for.
+    std::string signedFor;
+    bool isDane = false;
 
     static RemoteIdentity of(const TlsInfo* tls);
     bool names(std::string_view domain) const;
-    // Trusted, and for this domain.
-    bool proves(std::string_view domain) const { return isTrusted && names(domain); }
+    // What was said to be trust was the verdict of DANE: it is about this domain and no other that
+    // the certificate may name.
+    void takeDane(const std::string& domain);
+    // The signed DNS says that this host serves the domain.
+    void takeHost(std::string_view host, const std::string& domain);
+    // Trusted, and for this domain; or vouched for.
+    bool proves(std::string_view domain) const {
+        return (isTrusted && names(domain)) || (!signedFor.empty() && signedFor == domain);
+    }
+    // By what: "certificate", "dane".
+    std::string_view proof() const { return isDane ? "dane" : "certificate"; }
     // A sentence about why it does not.
     std::string objection(std::string_view domain) const;
 };

@@ -115,6 +115,72 @@ class NameServer:
         return text
 
 
+class SignedNameServer(NameServer):
+    """The same, with a zone whose answers are signed (DNSSEC); dnspython does it."""
+
+    def __init__(self, zone):
+        try:
+            import dns.dnssec
+            import dns.message
+            from cryptography.hazmat.primitives.asymmetric import ec
+        except ImportError:
+            support.skip("python3-dnspython or python3-cryptography is not installed")
+        self.dns = dns
+        self.zone = dns.name.from_text(zone)
+        self.private = ec.generate_private_key(ec.SECP256R1())
+        self.key = dns.dnssec.make_dnskey(self.private.public_key(), "ECDSAP256SHA256", flags=257)
+        self.forged = set()  # names whose answers somebody changes on their way
+        super().__init__()
+
+    def anchor(self):
+        """What a file with trust anchors has to hold."""
+        return f"{self.zone} 3600 IN DNSKEY {self.key.to_text()}\n"
+
+    def tlsa(self, name, text):
+        self.records[(name, 52)] = [self.dns.rdata.from_text("IN", "TLSA", text).to_wire()]
+
+    def signed(self, name, kind, data):
+        dns = self.dns
+        found = dns.rrset.RRset(name, dns.rdataclass.IN, kind)
+        found.update_ttl(3600)
+        for one in data:
+            found.add(dns.rdata.from_wire("IN", kind, one, 0, len(one)), 3600)
+        now = int(time.time())
+        signature = dns.dnssec.sign(found, self.private, self.zone, self.key, now - 3600, now + 3600)
+        if name.to_text(True) in self.forged:
+            other = data[0][:1] + bytes([data[0][1] ^ 1]) + data[0][2:]
+            found.clear()
+            found.add(dns.rdata.from_wire("IN", kind, other, 0, len(other)), 3600)
+        return [found, dns.rrset.from_rdata(name, 3600, signature)]
+
+    def answer(self, query):
+        dns = self.dns
+        asked = dns.message.from_wire(query)
+        name, kind = asked.question[0].name, asked.question[0].rdtype
+        if not name.is_subdomain(self.zone):
+            return super().answer(query)
+        answer = dns.message.make_response(asked, recursion_available=True)
+        text = name.to_text(True).lower()
+        known = {one for other, one in self.records if other == text}
+        data = self.records.get((text, int(kind)), [])
+        if name == self.zone:
+            known |= {48}
+            if kind == dns.rdatatype.DNSKEY:
+                data = [self.key.to_wire()]
+        self.asked.append((text, int(kind), len(data)))
+        if data:
+            answer.answer = self.signed(name, kind, data)
+        else:
+            # Nothing is between the name and the one right after it, and the name has only the known types.
+            types = " ".join(dns.rdatatype.to_text(one) for one in sorted(known | {46, 47}))
+            after = dns.name.Name((b"\0",) + name.labels)
+            nsec = dns.rdata.from_text("IN", "NSEC", f"{after} {types}")
+            soa = dns.rdata.from_text("IN", "SOA", f"{self.zone} {self.zone} 1 3600 3600 3600 60")
+            answer.authority = [*self.signed(self.zone, dns.rdatatype.SOA, [soa.to_wire()]),
+                                *self.signed(name, dns.rdatatype.NSEC, [nsec.to_wire()])]
+        return answer.to_wire()
+
+
 class Server:
     """A server of one domain; `host` is the loopback address that it serves at."""
 

@@ -361,6 +361,55 @@ def epode_away(epode, peer):
         romeo = hears_all(peer, romeo, [line])
 
 
+def dane():
+    """Nobody trusts Montague's certificate, and a dialback is not enough: the signed DNS is."""
+    folder = tempfile.mkdtemp(prefix="epode-s2s-")
+    names = federation.SignedNameServer("montague.example")
+    authority = federation.Authority(folder)
+    epode = federation.Epode(folder, "capulet.example", "127.0.0.2", authority, names)
+    peer = federation.Epode(folder, "montague.example", "127.0.0.3", authority, names, trusted=False)
+    with open(os.path.join(folder, "anchors"), "w") as out:
+        out.write(names.anchor())
+    epode.s2s_settings = f'dialback = "never"\nbidirectional = false\ndns_trust_anchors = "{out.name}"'
+    peer.s2s_settings = "bidirectional = false"
+    tlsa = f"_{peer.s2s_port}._tcp.xmpp.montague.example"
+    try:
+        peer.start()
+        right = re.search("3 1 1 [0-9a-f]{64}", peer.command("cert", "list", "--json").stdout).group()
+        wrong = "3 1 1 " + "00" * 32
+        for what, text, forged, part in (
+                ("right", right, None, "what the signed DNS says"),
+                ("wrong", wrong, None, "is not what the signed DNS says"),
+                ("forged records", right, tlsa, "TLSA of " + tlsa),
+                ("a forged address", right, "xmpp.montague.example", "Addresses of xmpp.montague.example"),
+                ("a forged service", right, "_xmpp-server._tcp.montague.example", "SRV of _xmpp-server"),
+                ("none", None, None, "isn't trusted")):
+            names.records.pop((tlsa, 52), None)
+            if text:
+                names.tlsa(tlsa, text)
+            names.forged = {forged}
+            names.asked.clear()
+            # It keeps what it was answered.
+            epode.stop()
+            epode.start()
+            explained = epode.command("s2s", "explain", "montague.example")
+            said = explained.stdout + explained.stderr
+            assert part in " ".join(said.split()) or part in said, f"{what}: {said}"
+            assert ("believes our certificate" in said) == (what == "right"), f"{what}: {said}"
+            print(what + ": as it should be")
+    except BaseException:
+        for server in (epode, peer):
+            if os.path.exists(server.log):
+                print(f"--- {server.domain}\n{server.tail()}", file=sys.stderr)
+        print("--- asked of the name server", *names.asked, sep="\n", file=sys.stderr)
+        raise
+    finally:
+        for server in (epode, peer):
+            server.stop()
+        names.server.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 CASES = {
     "prosody": lambda: run(federation.Prosody, True),
     "prosody_dialback": lambda: run(federation.Prosody, False),
@@ -368,6 +417,7 @@ CASES = {
     "ejabberd_dialback": lambda: run(federation.Ejabberd, False),
     "epode": lambda: run(federation.Epode, True),
     "epode_dialback": lambda: run(federation.Epode, False),
+    "dane": dane,
 }
 
 if __name__ == "__main__":

@@ -91,6 +91,8 @@ public:
             .outcome = outcome, .records = {}, .isSecure = false, .problem = std::move(problem)};
     }
     void unsay(const std::string& name, DnsType type) { dns_.erase({name, type}); }
+    // What was said is signed (DNSSEC).
+    void sign(const std::string& name, DnsType type) { dns_.at({name, type}).isSecure = true; }
     Duration dnsDelay = 5ms;
     std::vector<std::pair<std::string, DnsType>> asked;
 
