@@ -23,8 +23,6 @@ Counter served{"epode_rest_requests_total", "Requests of REST that were answered
 Counter refused{"epode_rest_refused_total", "Requests of REST that were answered with a problem"};
 Counter limited{"epode_rest_limited_total", "Requests of REST that came too fast"};
 
-constexpr Duration minute = std::chrono::minutes{1};
-
 std::vector<std::string_view> partsOf(std::string_view path) {
     std::vector<std::string_view> parts;
     while (!path.empty()) {
