@@ -269,7 +269,10 @@ Task<Outcome> Service::run(HttpExchangePtr exchange, const Operation& operation,
     call.bytes = std::move(body);
     if (operation.scope != Scope::None) {
         Shard& home = server_.shardOf(call.who.account.text());
-        if (&home != call.shard) co_await goTo(home.executor());
+        if (&home != call.shard) {
+            auto going = goTo(home.executor());
+            co_await going;
+        }
         call.shard = &home;
         call.host = home.host(host_);
         call.services = call.host->sharedServices();

@@ -78,8 +78,11 @@ Task<std::optional<TransferReport>> exportAccount(Server& server, std::vector<Ow
     for (const OwnedData& kind : kinds) {
         if (!kind.data.write) continue;
         const auto count = co_await kind.data.write(account, sink);
-        std::string end = count > 0 ? newline : std::string{};
-        if (!end.empty()) co_await sink.write(std::move(end));
+        if (count > 0) {
+            std::string end = newline;
+            auto writing = sink.write(std::move(end));
+            co_await writing;
+        }
         report.count(kind.owner, std::string{kind.data.what}, {count, 0});
     }
     const auto components = co_await KeyedStore::components(server.database(), account.id);
@@ -290,7 +293,10 @@ Task<void> Import::takeItem(const AccountFileReader::Item& item) {
         user = enter(*item.element);
         co_await begin();
     } else if (item.kind == Kind::UserEnd) {
-        if (account) co_await end();
+        if (account) {
+            auto ending = end();
+            co_await ending;
+        }
         account.reset();
         messages.reset();
         user.reset();
@@ -298,7 +304,10 @@ Task<void> Import::takeItem(const AccountFileReader::Item& item) {
         warn(report, "Nobody here takes <" + std::string{item.element->name()} + " xmlns='" +
                          std::string{item.element->ns()} + "'/>.");
     } else if (account) {
-        if (item.kind == Kind::Child) co_await take(*item.element);
+        if (item.kind == Kind::Child) {
+            auto taking = take(*item.element);
+            co_await taking;
+        }
         if (item.kind == Kind::Offline && !messages->addWaiting(*item.element)) ++refusedMessages;
         if (item.kind == Kind::Archive && !messages->add(*item.element)) ++refusedMessages;
         co_await messages->settle(writesOpenMax);
