@@ -1,5 +1,6 @@
 // Invitations: accounts for who has a token (XEP-0445), contacts who need not ask (XEP-0379), made
 // by operators and by people who may (XEP-0401).
+#include "admit.h"
 #include "befriend.h"
 #include "invitations.h"
 #include "invite_commands.h"
@@ -55,6 +56,7 @@ public:
         offer(context, "urn:xmpp:invite#invite", "Invite a contact", &Invites::inviteContact);
         offer(context, "urn:xmpp:invite#create-account", "Invite somebody to an account",
               &Invites::inviteToAccount);
+        context.onIq(StanzaType::Set, preauthElement, Addressee::Host, this, &Invites::enterRoom);
         context.onStreamIq(preauthElement, this, &Invites::preauthenticate);
         context.on(&Services::features, Phase::Change, this, &Invites::announce);
         context.on(&Services::registering, Phase::Check, this, &Invites::vouch);
@@ -71,6 +73,7 @@ private:
     Task<AdHocReply> inviteToAccount(const AdHocCall& call);
     Verdict announce(FeaturesEvent& event);
     Task<Reply> preauthenticate(const StreamFacts& stream, StanzaPtr stanza);
+    Task<Reply> enterRoom(const Iq& iq);
     Verdict vouch(RegistrationEvent& event);
     Verdict receive(IncomingEvent& event);
     Task<HttpResponse> tell(HttpExchangePtr exchange);
@@ -182,12 +185,14 @@ Verdict Invites::vouch(RegistrationEvent& event) {
         event.conditions.push_back([hash](SqlConnection& connection) {
             return useInvite(connection, hash) ? std::nullopt : std::optional{invalid()};
         });
-        event.done.push_back([this, vouched, inviter = invite.inviter](const Jid& account) {
-            accountsInvited.add();
-            vouched->reset();
-            if (const auto contact = Jid::parse(inviter); contact && contact->hasLocal())
-                befriend(server_, *contact, account);
-        });
+        event.done.push_back(
+            [this, vouched, inviter = invite.inviter, room = invite.room](const Jid& account) {
+                accountsInvited.add();
+                vouched->reset();
+                admitToRoom(server_, host_, room, account);
+                if (const auto contact = Jid::parse(inviter); contact && contact->hasLocal())
+                    befriend(server_, *contact, account);
+            });
     }
     if (!event.account) return Verdict::Pass;
     event.conditions.push_back([hash, host = host_, name = std::string{event.account->local()},
@@ -219,9 +224,11 @@ Verdict Invites::receive(IncomingEvent& event) {
     // Tokens of the inviter's client are the client's own affair: what is none of ours goes to it.
     start(store_.redeem(hashOf(token), account.id(), shard.executor().wallNow()),
           [this, &shard, jid = account.jid(), request = event.stanza.share(), hold = event.hold,
-           services = account.host().sharedServices()](std::optional<bool> isInvited,
-                                                       std::exception_ptr) {
-              decided(shard, jid, request, hold, isInvited.value_or(false));
+           services = account.host().sharedServices()](
+              std::optional<std::optional<std::string>> redeemed, std::exception_ptr) {
+              const auto room = redeemed.value_or(std::nullopt);
+              if (room) admitToRoom(server_, host_, *room, request->from());
+              decided(shard, jid, request, hold, room.has_value());
           });
     return Verdict::Stop;
 }
@@ -242,6 +249,27 @@ void Invites::decided(Shard& shard, const Jid& account, StanzaPtr request, Hold 
             isPassing = false;
         },
         [] {});
+}
+
+// ---- going to a room
+
+// For who has an account already; whoever has invited him becomes his contact, as of a new one.
+Task<Reply> Invites::enterRoom(const Iq& iq) {
+    const Jid person = iq.from();
+    if (!person.hasLocal() || !server_.isLocal(person.domain()))
+        co_return StanzaError{Condition::Forbidden, "Invitations are for accounts of this server."};
+    const std::string token{iq.payload().get("token")};
+    if (token.empty() || token.size() > tokenBytesMax) co_return invalid();
+    const WallTime now = Executor::current()->wallNow();
+    std::string hash = hashOf(token);
+    std::string host = host_;
+    const auto invite = co_await store_.redeemRoom(std::move(hash), std::move(host), now);
+    if (!invite) co_return invalid();
+    admitToRoom(server_, host_, invite->room, person);
+    const auto contact = Jid::parse(invite->inviter);
+    if (contact && contact->hasLocal() && *contact != person.bare())
+        befriend(server_, *contact, person.bare());
+    co_return Reply{};
 }
 
 // ---- what the page tells people

@@ -30,8 +30,8 @@ const Migration rooms{"invite", 2, "rooms that invitations lead to", R"(
 )"};
 
 constexpr std::string_view columns =
-    "SELECT id, host, inviter, inviter_account, may_register, username, created_at, expires_at, "
-    "uses_max, uses_left, revoked_at, room FROM invite ";
+    "id, host, inviter, inviter_account, may_register, username, created_at, expires_at, "
+    "uses_max, uses_left, revoked_at, room ";
 
 Invite readInvite(const SqlRow& row) {
     Invite invite;
@@ -105,7 +105,8 @@ Task<std::variant<std::int64_t, InviteStore::Refused>> InviteStore::add(Invite i
 
 Task<std::optional<Invite>> InviteStore::find(std::string hash, WallTime now) {
     auto work = [hash = std::move(hash), now](SqlConnection& connection) {
-        static const std::string sql = std::string{columns} + "WHERE token = ?1";
+        static const std::string sql =
+            "SELECT " + std::string{columns} + "FROM invite WHERE token = ?1";
         std::optional<Invite> invite;
         connection.run(sql, {Blob{hash}}, [&](const SqlRow& row) { invite = readInvite(row); });
         if (invite && !invite->isOpen(now)) invite.reset();
@@ -114,13 +115,33 @@ Task<std::optional<Invite>> InviteStore::find(std::string hash, WallTime now) {
     return database_.read(std::move(work));
 }
 
-Task<bool> InviteStore::redeem(std::string hash, AccountId inviter, WallTime now) {
+Task<std::optional<std::string>> InviteStore::redeem(std::string hash, AccountId inviter,
+                                                     WallTime now) {
     auto work = [hash = std::move(hash), inviter, now](SqlConnection& connection) {
-        return connection.run(
-                   "UPDATE invite SET uses_left = uses_left - 1 WHERE token = ?1 "
-                   "AND inviter_account = ?2 AND uses_left > 0 AND revoked_at IS NULL "
-                   "AND expires_at > ?3",
-                   {Blob{hash}, inviter, toMilliseconds(now)}) != 0;
+        std::optional<std::string> room;
+        connection.run(
+            "UPDATE invite SET uses_left = uses_left - 1 WHERE token = ?1 "
+            "AND inviter_account = ?2 AND uses_left > 0 AND revoked_at IS NULL "
+            "AND expires_at > ?3 RETURNING room",
+            {Blob{hash}, inviter, toMilliseconds(now)},
+            [&](const SqlRow& row) { room = row.text(0); });
+        return room;
+    };
+    return database_.write(std::move(work));
+}
+
+Task<std::optional<Invite>> InviteStore::redeemRoom(std::string hash, std::string host,
+                                                    WallTime now) {
+    auto work = [hash = std::move(hash), host = std::move(host), now](SqlConnection& connection) {
+        static const std::string sql =
+            "UPDATE invite SET uses_left = uses_left - 1 WHERE token = ?1 AND host = ?2 "
+            "AND room <> '' AND uses_left > 0 AND revoked_at IS NULL AND expires_at > ?3 "
+            "RETURNING " +
+            std::string{columns};
+        std::optional<Invite> invite;
+        connection.run(sql, {Blob{hash}, host, toMilliseconds(now)},
+                       [&](const SqlRow& row) { invite = readInvite(row); });
+        return invite;
     };
     return database_.write(std::move(work));
 }
@@ -128,10 +149,10 @@ Task<bool> InviteStore::redeem(std::string hash, AccountId inviter, WallTime now
 Task<std::vector<Invite>> InviteStore::list(std::string host, bool all, WallTime now,
                                             std::int64_t most) {
     auto work = [host = std::move(host), all, now, most](SqlConnection& connection) {
-        static const std::string sql =
-            std::string{columns} +
-            "WHERE (?1 = '' OR host = ?1) AND (?2 = 1 OR (uses_left > 0 AND revoked_at IS NULL "
-            "AND expires_at > ?3)) ORDER BY id DESC LIMIT ?4";
+        static const std::string sql = "SELECT " + std::string{columns} +
+                                       "FROM invite WHERE (?1 = '' OR host = ?1) AND (?2 = 1 OR "
+                                       "(uses_left > 0 AND revoked_at IS NULL "
+                                       "AND expires_at > ?3)) ORDER BY id DESC LIMIT ?4";
         std::vector<Invite> invites;
         connection.run(sql, {host, std::int64_t{all}, toMilliseconds(now), most},
                        [&](const SqlRow& row) { invites.push_back(readInvite(row)); });

@@ -50,9 +50,11 @@ public:
                                                   std::int64_t openMax);
     // One that can be used now.
     Task<std::optional<Invite>> find(std::string hash, WallTime now);
-    // Uses one of this inviter; false when there is none that can be used. However many try at
-    // once, it is used as often as it may be.
-    Task<bool> redeem(std::string hash, AccountId inviter, WallTime now);
+    // Uses one of this inviter, and tells the room that it leads to ("" for none); nothing when
+    // there is none that can be used. However many try at once, it is used as often as it may be.
+    Task<std::optional<std::string>> redeem(std::string hash, AccountId inviter, WallTime now);
+    // The same of any that leads to a room, of this host.
+    Task<std::optional<Invite>> redeemRoom(std::string hash, std::string host, WallTime now);
     // The newest first; with `all` also those that can't be used any more.
     Task<std::vector<Invite>> list(std::string host, bool all, WallTime now, std::int64_t most);
     // False when there is none that could be used.

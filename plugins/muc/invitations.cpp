@@ -34,11 +34,15 @@ void Service::sendInvitation(const At& at, const Jid& to, const Jid& from, std::
 void Service::invite(const At& at, Occupant* occupant, const StanzaPtr& message, const Element& x,
                      Hold hold) {
     Room& room = *at.room;
-    if (!occupant) {
+    // The server itself invites for whoever may do all here: its operator (plugins/invite).
+    const Jid& sender = message->from();
+    const bool isServer = !occupant && sender.isDomain() && server_.isLocal(sender.domain());
+    if (!occupant && (!isServer || room.isLocked)) {
         refuse(at, *message, room.isLocked ? noSuchRoom() : notInRoom());
         return;
     }
-    if (room.config.isMembersOnly) {
+    const Jid inviter = occupant ? occupant->bare : sender;
+    if (room.config.isMembersOnly && occupant) {
         const bool may = occupant->affiliation >= Affiliation::Admin ||
                          (room.config.mayInvite && occupant->affiliation >= Affiliation::Member);
         if (!may) {
@@ -70,11 +74,11 @@ void Service::invite(const At& at, Occupant* occupant, const StanzaPtr& message,
                                         room.affiliationOf(to->bare()) == Affiliation::None);
     }
     // It is a way to write to people, like a private message, and to strangers even.
-    if (!isAllowed(at, RoomAct::Whispers, *message, occupant->nick, occupant->standing(),
-                   occupant->since))
+    if (occupant && !isAllowed(at, RoomAct::Whispers, *message, occupant->nick,
+                               occupant->standing(), occupant->since))
         return;
-    if (!room.mayAct(occupant->bare, limits_.actionsPerMinute, at.shard.executor().now(),
-                     invited.size())) {
+    if (occupant && !room.mayAct(occupant->bare, limits_.actionsPerMinute,
+                                 at.shard.executor().now(), invited.size())) {
         refuse(at, *message,
                {ErrorType::Wait, Condition::PolicyViolation,
                 "You invite too many people at once; try again in a minute."});
@@ -82,14 +86,14 @@ void Service::invite(const At& at, Occupant* occupant, const StanzaPtr& message,
     }
     if (!isForMembers) {
         for (const auto& [to, element] : invited)
-            sendInvitation(at, to, occupant->bare, reasonOf(*element), element);
+            sendInvitation(at, to, inviter, reasonOf(*element), element);
         return;
     }
     std::vector<Jid> people;
     for (const auto& [to, element] : invited) people.push_back(to.bare());
     // Members first: who follows the invitation at once is let in.
-    start(makeMembers(at, std::move(people), occupant->bare.text()),
-          [this, at, invited, inviter = occupant->bare, message, hold = std::move(hold),
+    start(makeMembers(at, std::move(people), inviter.text()),
+          [this, at, invited, inviter, message, hold = std::move(hold),
            keep = at.host.sharedServices()](std::optional<std::optional<StanzaError>> refusal,
                                             std::exception_ptr failure) {
               if (failure) {

@@ -45,13 +45,14 @@ Task<Idempotency::Begun> Idempotency::begin(AccountId account, std::string key,
         connection.run("DELETE FROM rest_request WHERE account = ?1 AND created_at <= ?2",
                        {account, stamp - lifetimeMs_});
         connection.run(
-            "SELECT fingerprint, message_id, status, answer FROM rest_request "
+            "SELECT fingerprint, message_id, status, answer, created_at FROM rest_request "
             "WHERE account = ?1 AND name = ?2",
             {account, key}, [&](const SqlRow& row) {
                 isKnown = true;
                 found.messageId = row.text(1);
                 found.status = int(row.integer(2));
                 found.answer = row.text(3);
+                found.at = fromMilliseconds(row.integer(4));
                 found.what = row.blob(0) != fingerprint ? What::OtherRequest
                              : found.status == 0        ? What::Interrupted
                                                         : What::Repeated;
@@ -64,6 +65,7 @@ Task<Idempotency::Begun> Idempotency::begin(AccountId account, std::string key,
         connection.run("INSERT INTO rest_request VALUES(?1, ?2, ?3, ?4, 0, '', ?5)",
                        {account, key, Blob{fingerprint}, messageId, stamp});
         found.messageId = messageId;
+        found.at = now;
         return found;
     };
     auto found = co_await database_.write(work);

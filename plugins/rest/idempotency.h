@@ -37,6 +37,7 @@ public:
     struct Begun {
         What what = What::Fresh;
         std::string messageId;  // the one that was chosen first
+        WallTime at{};          // when
         int status = 0;
         std::string answer;
         Mark mark;

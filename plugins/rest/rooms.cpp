@@ -22,12 +22,15 @@ void writeText(JsonWriter& json, std::string_view name, std::string_view text) {
     if (!text.empty()) json.key(name).value(text);
 }
 
-void writeBookmark(JsonWriter& json, std::string_view address, const Element& conference) {
+// `inside`: as whom one is there, or nobody.
+void writeBookmark(JsonWriter& json, std::string_view address, const Element& conference,
+                   const Jid* inside) {
     json.open('{').key("address").value(address);
     writeText(json, "name", conference.get("name"));
-    writeText(json, "nick", conference.childText("nick"));
+    writeText(json, "nick", inside ? inside->resource() : conference.childText("nick"));
     const auto autojoin = conference.get("autojoin");
-    json.key("autojoin").flag(autojoin == "true" || autojoin == "1").close('}');
+    json.key("autojoin").flag(autojoin == "true" || autojoin == "1");
+    json.key("bookmarked").flag(true).key("joined").flag(inside != nullptr).close('}');
 }
 
 bool hasStatus(const Stanza& presence, std::string_view code) {
@@ -60,17 +63,42 @@ const Element* bookmarkIn(const Client::Answered& answered, std::string_view roo
 
 }  // namespace
 
+// Where clients of this interface are at this moment, and as whom.
+std::map<std::string, Jid, std::less<>> Service::roomsOfClients(const Call& call) {
+    std::map<std::string, Jid, std::less<>> inside;
+    const auto& all = here(*call.shard).clients;
+    const auto found = all.find(call.who.account.text());
+    if (found == all.end()) return inside;
+    const auto add = [&inside](const ClientPtr& client) {
+        if (client && !client->isOver())
+            inside.insert(client->rooms().begin(), client->rooms().end());
+    };
+    add(found->second.usual);
+    for (const auto& client : found->second.listening) add(client);
+    return inside;
+}
+
 Task<Outcome> Service::listRooms(Call& call) {
     auto found = co_await clientOf(call);
     if (found.problem) co_return *found.problem;
     auto request = askForItems({}, bookmarksNode);
     const auto answered = co_await ask(found.client, std::move(request));
     if (auto problem = problemWith(answered); problem && !isAbsent(answered)) co_return *problem;
+    std::map<std::string, Jid, std::less<>> inside = roomsOfClients(call);
     JsonWriter json;
     json.open('{').key("rooms").open('[');
-    for (const Element* item : itemsOf(answered))
-        if (const Element* conference = item->child("conference", bookmarksNode))
-            writeBookmark(json, item->get("id"), *conference);
+    for (const Element* item : itemsOf(answered)) {
+        const Element* conference = item->child("conference", bookmarksNode);
+        if (!conference) continue;
+        const auto own = inside.extract(std::string{item->get("id")});
+        writeBookmark(json, item->get("id"), *conference, own ? &own.mapped() : nullptr);
+    }
+    for (const auto& [address, own] : inside) {
+        json.open('{').key("address").value(std::string_view{address});
+        json.key("nick").value(own.resource());
+        json.key("autojoin").flag(false).key("bookmarked").flag(false).key("joined").flag(true);
+        json.close('}');
+    }
     co_return jsonAnswer(json.close(']').close('}').take());
 }
 

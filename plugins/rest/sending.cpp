@@ -10,6 +10,7 @@
 #include "core/json_writer.h"
 #include "core/metric.h"
 #include "core/namespaces.h"
+#include "core/random.h"
 #include "core/time_format.h"
 #include "core/uuid.h"
 #include "route/shard.h"
@@ -25,6 +26,11 @@ Counter repeated{"epode_rest_repeated_total",
 
 constexpr std::string_view markersNs = "urn:xmpp:chat-markers:0";
 constexpr std::string_view displayedNs = "urn:xmpp:mds:displayed:0";
+// Of a room's archive, after a message that may have been sent there: another server's clock may
+// be another.
+constexpr auto clockTolerance = std::chrono::minutes{5};
+constexpr std::size_t soughtPage = 100;
+constexpr std::size_t soughtPages = 20;
 
 // Every client of XMPP would do the same of its own accord.
 MutableStanzaPtr messageOf(const Call& call, StanzaType type, const Jid& to,
@@ -101,19 +107,14 @@ Task<Outcome> Service::sendMessage(Call& call) {
             co_return answer;
         }
         case Idempotency::What::Interrupted: {
-            // It may have been sent by a server that has ended since: its archive knows. (What no
-            // archive keeps is sent once more, under its id.)
-            ArchiveStore::MessageSearch search;
-            search.account = account;
-            search.peer = call.address("to").text();
-            search.id = begun.messageId;
-            search.isOutgoing = true;
-            const auto known = co_await server_.stores().archive.findMessage(std::move(search));
-            if (!known) break;
-            const auto answer =
-                sentAnswer(begun.messageId, known->id.text(), call.address("to"), known->stamp());
-            co_await idempotency_.finish(account, key, answer.status, answer.body);
-            co_return answer;
+            // It may have been sent by a server that has ended since.
+            std::string sent = begun.messageId;
+            auto finding = findSent(call, std::move(sent), begun.at);
+            auto known = co_await finding;
+            if (known.problem) co_return *known.problem;
+            if (!known.answer) break;
+            co_await idempotency_.finish(account, key, known.answer->status, known.answer->body);
+            co_return *known.answer;
         }
         case Idempotency::What::Fresh:
             break;
@@ -128,6 +129,58 @@ Task<Outcome> Service::sendMessage(Call& call) {
         co_await idempotency_.forget(account, key);
     }
     co_return outcome;
+}
+
+// What no archive keeps is sent once more, under its id.
+Task<Service::Sought> Service::findSent(Call& call, std::string id, WallTime since) {
+    if (call.textOr("type", "chat") == "groupchat") {
+        auto finding = findSentToRoom(call, std::move(id), since);
+        auto found = co_await finding;
+        co_return found;
+    }
+    ArchiveStore::MessageSearch search;
+    search.account = call.who.id;
+    search.peer = call.address("to").text();
+    search.id = id;
+    search.isOutgoing = true;
+    const auto known = co_await server_.stores().archive.findMessage(std::move(search));
+    Sought sought;
+    if (known) sought.answer = sentAnswer(id, known->id.text(), call.address("to"), known->stamp());
+    co_return sought;
+}
+
+// Among what the room has kept since then, as far as it lets one read.
+Task<Service::Sought> Service::findSentToRoom(Call& call, std::string id, WallTime since) {
+    Sought sought;
+    auto found = co_await clientOf(call);
+    if (found.problem) {
+        sought.problem = std::move(found.problem);
+        co_return sought;
+    }
+    const Jid room = call.address("to");
+    Span span;
+    span.start = since - clockTolerance;
+    span.isFromStart = true;
+    span.limit = soughtPage;
+    for (std::size_t page = 0; page < soughtPages; ++page) {
+        const std::string queryId = randomId();
+        auto request = archiveRequest(room, span, queryId);
+        const auto answered = co_await askArchive(found.client, std::move(request), queryId);
+        if (!answered.answer) {
+            sought.problem = timedOut("The room did not answer in time; ask again later.");
+            co_return sought;
+        }
+        if (answered.answer->isError()) co_return sought;  // it keeps nothing, or not for this one
+        const ArchivePiece piece = readArchive(answered);
+        for (const auto& entry : piece.entries) {
+            if (entry.message->get("id") != id) continue;
+            sought.answer = sentAnswer(id, entry.id, room, entry.at);
+            co_return sought;
+        }
+        if (piece.isComplete || piece.entries.empty()) break;
+        span.after = piece.entries.back().id;
+    }
+    co_return sought;
 }
 
 Task<Outcome> Service::sendNow(Call& call, std::string id) {

@@ -83,6 +83,7 @@ private:
     Task<Outcome> answerContact(Call& call, StanzaType type);
 
     // Rooms
+    std::map<std::string, Jid, std::less<>> roomsOfClients(const Call& call);
     Task<Outcome> listRooms(Call& call);
     Task<Outcome> listPublicRooms(Call& call);
     Task<Outcome> showRoom(Call& call);
@@ -95,6 +96,13 @@ private:
     Task<Outcome> history(Call& call, Jid archive, Jid with);
     Task<Outcome> sendMessage(Call& call);
     Task<Outcome> sendNow(Call& call, std::string id);
+    // A message that was on its way when the server ended, where an archive knows of it.
+    struct Sought {
+        std::optional<Answer> answer;
+        std::optional<Problem> problem;  // nobody could be asked
+    };
+    Task<Sought> findSent(Call& call, std::string id, WallTime since);
+    Task<Sought> findSentToRoom(Call& call, std::string id, WallTime since);
     Task<Outcome> sendChat(Call& call, ClientPtr client, std::string id);
     Task<Outcome> sendToRoom(Call& call, ClientPtr client, std::string id);
     Task<Outcome> setRead(Call& call);

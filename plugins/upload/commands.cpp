@@ -69,6 +69,48 @@ struct UploadCommands {
         co_return result;
     }
 
+    Task<CommandResult> move(CommandCall& call) {
+        const auto uploads = Uploads::of(server);
+        const auto moving = uploads->moving();
+        if (!moving)
+            co_return CommandResult::message(
+                "There is nothing to move: no bucket is configured (upload.s3_url).");
+        if (!moving->claim())
+            co_return CommandResult::refusal("conflict", "Somebody is moving them already.");
+        struct Release {
+            MovingStorage& storage;
+            ~Release() { storage.release(); }
+        } const release{*moving};
+        auto list = [moving] { return moving->left(); };
+        const auto places = co_await offload(uploads->workers(), list);
+        std::int64_t moved = 0;
+        std::string problem;
+        const auto total = std::int64_t(places.size());
+        for (const std::string& place : places) {
+            if (call.isAbandoned()) break;
+            call.progress({"moving files to the bucket", moved, total});
+            auto step = [moving, &place]() -> std::string {
+                try {
+                    moving->move(place);
+                    return {};
+                } catch (const std::exception& failure) {
+                    return failure.what();
+                }
+            };
+            problem = co_await offload(uploads->workers(), step);
+            if (!problem.empty()) break;
+            ++moved;
+        }
+        if (!problem.empty())
+            co_return CommandResult::refusal(
+                "failed",
+                std::to_string(moved) + " of " + std::to_string(total) +
+                    " files were moved, then: " + problem,
+                "The others are served from the folder; the command goes on where it was.");
+        co_return CommandResult::message(std::to_string(moved) +
+                                         (moved == 1 ? " file was moved." : " files were moved."));
+    }
+
     // Of a number, or of an address; 0 when it is neither.
     Task<std::int64_t> numberOf(std::shared_ptr<Uploads> uploads, std::string word) {
         std::int64_t id = 0;
@@ -117,6 +159,14 @@ std::vector<Command> uploadCommands(Server& server) {
          .permission = Permission::Operate,
          .danger = Danger::Dangerous,
          .run = run(&UploadCommands::remove)},
+        {.name = "upload move",
+         .summary = "Moves uploaded files from the folder to the bucket",
+         .details =
+             "For a server that has got a bucket (upload.s3_url) after it had files. They are "
+             "served all the while, from where they are, and each is removed from the folder when "
+             "it is safe in the bucket. Interrupted, the command goes on where it was.",
+         .permission = Permission::Operate,
+         .run = run(&UploadCommands::move)},
         {.name = "upload stats",
          .summary = "Shows how much is uploaded",
          .permission = Permission::Watch,

@@ -175,9 +175,7 @@ private:
     std::string folderOf(const std::string& place) const {
         return folder_ + "/files/" + place.substr(0, 2);
     }
-    std::string pathOf(const std::string& place) const {
-        return folderOf(place) + "/" + place.substr(2);
-    }
+    std::string pathOf(const std::string& place) const { return pathInFolder(folder_, place); }
 
     const std::string folder_;
     const std::string process_;
@@ -185,6 +183,10 @@ private:
 };
 
 }  // namespace
+
+std::string pathInFolder(const std::string& folder, const std::string& place) {
+    return folder + "/files/" + place.substr(0, 2) + "/" + place.substr(2);
+}
 
 std::unique_ptr<FileStorage> makeFolderStorage(std::string folder, std::string process,
                                                std::function<WorkerPool&()> readers) {

@@ -23,8 +23,9 @@ namespace {
 
 const Log uploadLog{"plugin.upload"};
 
-constexpr std::size_t pieceBytes = 256 * 1024;
-constexpr std::size_t highMark = 512 * 1024;
+// Small enough for many who are slow, large enough for the way to the bucket and back.
+constexpr std::size_t pieceBytes = 512 * 1024;
+constexpr std::size_t highMark = 256 * 1024;
 // S3's own.
 constexpr std::uint64_t partsMax = 10000;
 // What nobody can be sending any more (upload.duration_max).
@@ -97,11 +98,11 @@ const Option<Bytes> partOption{
     .scope = Scope::Server,
 };
 
-[[noreturn]] void refused(const S3Answer& answer) {
+[[noreturn]] void refused(const WebAnswer& answer) {
     const bool isFull =
         answer.body.find("QuotaExceeded") != std::string::npos || answer.status == 507;
     throw StorageFailure{isFull ? StorageFailure::Kind::Full : StorageFailure::Kind::Other,
-                         answer.problem()};
+                         problemOf(answer)};
 }
 
 std::string_view withoutDeclaration(std::string_view xml) {
@@ -220,17 +221,16 @@ private:
     std::vector<std::string> tags_;
 };
 
-// An object on its way through: a worker reads a piece, the client takes it, and so on. While the
-// client is slow nobody waits.
+// An object on its way through: a worker asks the bucket for a piece, the client takes it, and so
+// on. While the client is slow nobody waits, here or there.
 class Passing : public std::enable_shared_from_this<Passing> {
 public:
     Passing(HttpExchangePtr exchange, std::shared_ptr<S3Client> client, WorkerPool& workers,
-            std::string place, HttpRange range, bool isPart)
+            std::string place, HttpRange range)
         : exchange_{std::move(exchange)}, workers_{workers}, part_{std::make_shared<Part>()} {
         part_->client = std::move(client);
         part_->place = std::move(place);
-        part_->range = range;
-        part_->isPart = isPart;
+        part_->left = range;
     }
 
     void start(HttpResponse head) {
@@ -243,37 +243,26 @@ private:
     struct Part {
         std::shared_ptr<S3Client> client;
         std::string place;
-        HttpRange range;
-        bool isPart = false;
-        std::unique_ptr<WebConnection> connection{};
+        HttpRange left;
         std::string piece{};
         std::string problem{};
     };
 
     static void read(Part& part) {
-        if (!part.connection) {
-            S3Client::Call call{.method = "GET", .object = part.place};
-            if (part.isPart)
-                call.fields = {
-                    {"range", "bytes=" + std::to_string(part.range.first) + "-" +
-                                  std::to_string(part.range.first + part.range.bytes - 1)}};
-            S3Answer head;
-            part.connection = part.client->begin(call, head);
-            if (head.status != (part.isPart ? 206 : 200))
-                throw StorageFailure{StorageFailure::Kind::Other, head.problem()};
-        }
-        part.piece.resize(std::size_t(std::min<std::uint64_t>(pieceBytes, part.range.bytes)));
-        std::size_t got = 0;
-        // The time is for a piece: how long the whole takes is the client's affair.
-        part.connection->extend(std::chrono::seconds{60});
-        while (got < part.piece.size()) {
-            const auto now =
-                part.connection->read(part.piece.data() + got, part.piece.size() - got);
-            if (now == 0) throw StorageFailure{StorageFailure::Kind::Other, "the object is cut"};
-            got += now;
-        }
-        part.range.bytes -= got;
-        if (part.range.bytes == 0) part.client->done(std::move(part.connection));
+        const auto bytes = std::min<std::uint64_t>(pieceBytes, part.left.bytes);
+        const std::string range = "bytes=" + std::to_string(part.left.first) + "-" +
+                                  std::to_string(part.left.first + bytes - 1);
+        auto answer = part.client->ask({.method = "GET",
+                                        .object = part.place,
+                                        .fields = {{"range", range}},
+                                        .answerBytesMax = pieceBytes});
+        if (answer.status != 206)
+            throw StorageFailure{StorageFailure::Kind::Other, problemOf(answer)};
+        if (answer.body.size() != bytes)
+            throw StorageFailure{StorageFailure::Kind::Other, "the object is cut"};
+        part.piece = std::move(answer.body);
+        part.left.first += bytes;
+        part.left.bytes -= bytes;
     }
 
     void goOn() {
@@ -304,9 +293,9 @@ private:
             return;
         }
         if (!std::exchange(isBegun_, true))
-            exchange_->begin(std::move(head_), part_->range.bytes + part_->piece.size());
+            exchange_->begin(std::move(head_), part_->left.bytes + part_->piece.size());
         exchange_->write(part_->piece);
-        if (part_->range.bytes == 0) {
+        if (part_->left.bytes == 0) {
             exchange_->finish();
             return;
         }
@@ -411,7 +400,7 @@ public:
             exchange->finish();
             return;
         }
-        std::make_shared<Passing>(exchange, client_, workers_(), place, range, isPart)
+        std::make_shared<Passing>(exchange, client_, workers_(), place, range)
             ->start(std::move(head));
     }
 

@@ -86,4 +86,7 @@ public:
 std::unique_ptr<FileStorage> makeFolderStorage(std::string folder, std::string process,
                                                std::function<WorkerPool&()> readers);
 
+// Where a file lies below such a folder.
+std::string pathInFolder(const std::string& folder, const std::string& place);
+
 }  // namespace epode::upload

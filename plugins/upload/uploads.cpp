@@ -27,19 +27,20 @@ std::string nameOf(const Server& server) {
 
 std::unique_ptr<FileStorage> makeStorage(Server& server, const std::string& folder,
                                          std::function<WorkerPool&()> workers) {
-    if (auto place = readS3Place(*server.settings())) {
-        place->folder = folder + "/incoming";
-        return makeS3Storage(std::move(*place), std::move(workers));
-    }
-    return makeFolderStorage(folder, nameOf(server), std::move(workers));
+    auto place = readS3Place(*server.settings());
+    if (!place) return makeFolderStorage(folder, nameOf(server), std::move(workers));
+    place->folder = folder + "/incoming";
+    auto bucket = makeS3Storage(std::move(*place), workers);
+    return std::make_unique<MovingStorage>(
+        folder, makeFolderStorage(folder, nameOf(server), std::move(workers)), std::move(bucket));
 }
 
 }  // namespace
 
 std::shared_ptr<Uploads> Uploads::of(Server& server) {
     static std::mutex mutex;
-    // By its database as well: a test may make a server where another one was, of which something is
-    // still alive.
+    // By its database as well: a test may make a server where another one was, of which something
+    // is still alive.
     static std::map<std::pair<const Server*, const Database*>, std::weak_ptr<Uploads>> all;
     const std::lock_guard lock{mutex};
     std::erase_if(all, [](const auto& entry) { return entry.second.expired(); });

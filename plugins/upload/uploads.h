@@ -3,6 +3,7 @@
 
 #include "file_store.h"
 #include "limits.h"
+#include "moving.h"
 #include "storage.h"
 
 #include "core/worker_pool.h"
@@ -30,6 +31,10 @@ public:
 
     FileStore& store() { return store_; }
     const std::shared_ptr<FileStorage>& storage() const { return storage_; }
+    // When new files go to a bucket, others may still be in the folder; else nothing.
+    std::shared_ptr<MovingStorage> moving() const {
+        return std::dynamic_pointer_cast<MovingStorage>(storage_);
+    }
     WorkerPool& workers();
     // For what is under way, and can't go to the storage yet.
     const std::string& folder() const { return folder_; }

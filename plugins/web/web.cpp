@@ -46,6 +46,8 @@ const Option<std::string> roomsDomain{
     .key = "muc.domain", .fallback = "conference.{host}", .help = ""};
 const Option<std::string> publicUrl{.key = "http.public_url", .help = ""};
 const Option<std::string> uploadUrl{.key = "upload.public_url", .help = ""};
+const Option<std::string> bucketUrl{.key = "upload.s3_url", .help = ""};
+const Option<std::string> bucketDownloads{.key = "upload.s3_downloads", .help = ""};
 const Option<std::int64_t> tlsPort{.key = "http.tls_port", .fallback = 5281, .help = ""};
 
 class Web final : public Plugin {
@@ -107,6 +109,10 @@ PageFacts Web::factsOf(PluginContext& context) const {
     const std::string own = url.empty() ? facts.secureUrl : originOf(url);
     if (auto origin = files.empty() ? own : originOf(files); !origin.empty())
         facts.fileOrigins.push_back(std::move(origin));
+    // Where a file's address leads on to; a policy is about the end of the way, too.
+    if (context.value(bucketDownloads) == "redirect")
+        if (auto origin = originOf(context.value(bucketUrl)); !origin.empty())
+            facts.fileOrigins.push_back(std::move(origin));
     return facts;
 }
 

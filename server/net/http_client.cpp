@@ -1,15 +1,13 @@
 #include "net/http_client.h"
 
 #include "core/worker_pool.h"
-#include "net/web_connection.h"
+#include "net/web_requests.h"
 
 #include <Poco/Exception.h>
 #include <Poco/Net/IPAddress.h>
 #include <Poco/URI.h>
 
 #include <atomic>
-#include <mutex>
-#include <set>
 
 namespace epode {
 
@@ -36,10 +34,8 @@ struct HttpClient::State {
 
     HttpAnswer run(const HttpCall& call);
 
-    std::mutex mutex;
-    std::set<WebConnection*> connections;
+    WebRequests web;
     std::atomic<std::size_t> calls{0};
-    bool isEnding = false;
     std::unique_ptr<WorkerPool> pool;
 };
 
@@ -47,32 +43,20 @@ HttpAnswer HttpClient::State::run(const HttpCall& call) {
     WebRequest request{.method = call.method};
     auto origin = WebOrigin::parse(call.url, &request.target);
     if (!origin) return none("that is no address of the web");
-    WebConnection connection{
-        std::move(*origin), {.step = call.patience, .whole = call.deadline}, call.trustFile};
-    {
-        const std::lock_guard lock{mutex};
-        if (isEnding) return none("the server stops");
-        connections.insert(&connection);
+    request.origin = std::move(*origin);
+    request.fields = {{"User-Agent", "Epode"}};
+    if (!call.body.empty() || call.method != "GET") {
+        request.fields.push_back({"Content-Type", call.contentType});
+        request.bodyBytes = call.body.size();
+        request.body = [&call](std::uint64_t at) { return call.body.substr(at); };
     }
-    struct Leave {
-        State& state;
-        WebConnection& connection;
-        ~Leave() {
-            const std::lock_guard lock{state.mutex};
-            state.connections.erase(&connection);
-        }
-    } const leave{*this, connection};
+    request.answerBytesMax = call.answerBytesMax;
+    request.trustFile = call.trustFile;
+    request.patience = call.patience;
+    request.deadline = call.deadline;
     try {
-        request.fields = {{"User-Agent", "Epode"}, {"Connection", "close"}};
-        if (!call.body.empty() || call.method != "GET") {
-            request.fields.push_back({"Content-Type", call.contentType});
-            request.bodyBytes = call.body.size();
-        }
-        connection.send(request);
-        connection.write(call.body);
-        const WebHead head = connection.receive();
-        return {
-            .status = head.status, .body = connection.readAll(call.answerBytesMax), .problem = {}};
+        auto answer = web.ask(request);
+        return {.status = answer.status, .body = std::move(answer.body), .problem = {}};
     } catch (const std::exception& failure) {
         return none(failure.what());
     }
@@ -81,11 +65,7 @@ HttpAnswer HttpClient::State::run(const HttpCall& call) {
 HttpClient::HttpClient(unsigned threads) : state_{std::make_shared<State>(threads)} {}
 
 HttpClient::~HttpClient() {
-    {
-        const std::lock_guard lock{state_->mutex};
-        state_->isEnding = true;
-        for (auto* connection : state_->connections) connection->stop();
-    }
+    state_->web.stop();
     state_->pool.reset();
 }
 

@@ -1,4 +1,5 @@
-// Calls to other people's web servers: rare ones, each on a thread of its own pool while it lasts.
+// Calls to other people's web servers, each on a thread of a pool while it lasts; connections are
+// kept for the next call.
 //
 //     HttpCall call{.method = "POST", .url = "https://push.example/notify", .body = json};
 //     auto sent = client.send(std::move(call));
@@ -23,10 +24,10 @@ struct HttpCall {
     std::string contentType = "application/json";
     std::size_t answerBytesMax = 65536;
     std::string trustFile{};  // of authorities; "" for the system's
-    // For connecting, and then for each time that the other side lets us wait.
+    // For connecting, and then for each time that the other side lets us wait; whole seconds.
     Duration patience = std::chrono::seconds{5};
-    // For all of it together, from the first byte to the last: an answer that drips ends then.
-    // Looking up the name is not in it.
+    // For all of it together, from looking up the name to the last byte: an answer that drips ends
+    // then.
     Duration deadline = std::chrono::seconds{20};
 };
 
@@ -41,7 +42,7 @@ public:
     // Without threads, calls block the turn that makes them: for tests on virtual time.
     explicit HttpClient(unsigned threads);
     // Ends the calls under way, whose answers are problems. Waits for one that still looks up a
-    // name or connects.
+    // name.
     ~HttpClient();
     HttpClient(const HttpClient&) = delete;
     HttpClient& operator=(const HttpClient&) = delete;

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """Uploads in a bucket of OpenStack Swift, from Debian: s3_test.py CASE, which starts both servers."""
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import tempfile
 import urllib.error
 import urllib.request
 
+import federation
 import proxies
 import support
 import swift_s3 as swift
@@ -19,7 +22,8 @@ os.environ["SSL_CERT_FILE"] = support.CA
 from slixmpp_client import Client  # noqa: E402
 
 BUCKET = "epode-files"
-URL = os.environ.get("EPODE_TEST_S3", "")
+URL = os.environ.get("EPODE_TEST_S3", "")  # as these tests speak to it
+SEEN = os.environ.get("EPODE_TEST_S3_SEEN", "")  # as the server does
 MIB = 1 << 20
 
 
@@ -34,6 +38,8 @@ def http(url, method="GET", body=None, **fields):
     request = urllib.request.Request(url, body, {name.replace("_", "-"): value for name, value in fields.items()},
                                      method=method)
     context = ssl.create_default_context(cafile=support.CA)
+    if os.environ.get("EPODE_TEST_S3_CA"):
+        context.load_verify_locations(os.environ["EPODE_TEST_S3_CA"])
     opener = urllib.request.build_opener(NoRedirect, urllib.request.HTTPSHandler(context=context))
     try:
         with opener.open(request, timeout=120) as answer:
@@ -113,7 +119,7 @@ async def redirect():
     put, get = await slot(romeo, "a rose.bin", len(content))
     assert http(put, "PUT", content)[0] == 201
     status, headers, _ = http(get)
-    assert status == 302 and headers["Location"].startswith(f"{URL}/{BUCKET}/"), (status, headers)
+    assert status == 302 and headers["Location"].startswith(f"{SEEN}/{BUCKET}/"), (status, headers)
     assert headers["Cache-Control"] == "no-store"
     status, told, got = http(headers["Location"])
     assert status == 200 and got == content, (status, got[:500])
@@ -142,26 +148,114 @@ async def refused():
     await romeo.gone()
 
 
-CASES = {"through": through, "redirect": redirect, "refused": refused}
-MORE = {"through": 'thumbnails = true\nremove_image_metadata = ["message"]', "redirect": 's3_downloads = "redirect"',
-        "refused": ""}
+async def untrusted():
+    """A bucket whose certificate nobody vouches for gets no file, and no key."""
+    romeo = await Client("romeo", plugins=("xep_0030", "xep_0363")).online()
+    put, get = await slot(romeo, "rose.bin", 1000)
+    assert http(put, "PUT", os.urandom(1000))[0] == 500
+    assert http(get)[0] == 404
+    assert not swift.client(URL).list_objects_v2(Bucket=BUCKET).get("Contents")
+    with open(os.path.join(os.path.dirname(support.SERVER_DATA), "server.log")) as log:
+        assert "the certificate is not good" in log.read()
+    await romeo.gone()
+
+
+async def moving():
+    """Files from before the bucket are served from the folder, and moved."""
+    bucket = swift.client(URL)
+    romeo = await Client("romeo", plugins=("xep_0030", "xep_0363")).online()
+    files = {}
+    for size in (1, 300_000, 7 * MIB):
+        put, get = await slot(romeo, "rose.bin", size)
+        files[get] = os.urandom(size)
+        assert http(put, "PUT", files[get])[0] == 201
+    # As if the server had always had them here.
+    local = os.path.join(support.SERVER_DATA, "uploads/files")
+    keys = [one["Key"] for one in bucket.list_objects_v2(Bucket=BUCKET)["Contents"]]
+    for key in keys:
+        os.makedirs(os.path.join(local, key[:2]), exist_ok=True)
+        bucket.download_file(BUCKET, key, os.path.join(local, key[:2], key[2:]))
+        bucket.delete_object(Bucket=BUCKET, Key=key)
+    for get, content in files.items():
+        assert http(get)[2] == content
+    assert http(next(iter(files)), Range="bytes=0-0")[0] == 206
+    assert "3 files were moved" in proxies.control("upload", "move")
+    assert not any(names for _, _, names in os.walk(local))
+    assert sorted(one["Key"] for one in bucket.list_objects_v2(Bucket=BUCKET)["Contents"]) == sorted(keys)
+    for get, content in files.items():
+        assert http(get)[2] == content
+    assert "0 files were moved" in proxies.control("upload", "move")
+    await romeo.gone()
+
+
+CASES = {"through": through, "redirect": redirect, "refused": refused, "tls": through, "tls_redirect": redirect,
+         "untrusted": untrusted, "moving": moving}
+PICTURES = 'thumbnails = true\nremove_image_metadata = ["message"]'
+REDIRECT = 's3_downloads = "redirect"'
+MORE = {"through": PICTURES, "tls": PICTURES, "redirect": REDIRECT, "tls_redirect": REDIRECT}
+WITH_TLS = ("tls", "tls_redirect", "untrusted")
+
+
+@contextlib.contextmanager
+def tls_in_front(folder, url, trusted):
+    """Debian's HAProxy before it, with a certificate for localhost: its address and the authority."""
+    authority = federation.Authority(folder)
+    both = authority.certify("localhost", trusted)[2]
+    port = swift.free_ports(1)[0]
+    config = os.path.join(folder, "haproxy.cfg")
+    swift.write(config, f"""global
+    maxconn 100
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 1m
+    timeout server 1m
+frontend tls
+    bind 127.0.0.1:{port} ssl crt {both} alpn h2,http/1.1
+    default_backend swift
+backend swift
+    server swift {url.removeprefix("http://")}
+""")
+    with open(os.path.join(folder, "haproxy.out"), "w") as out:
+        process = subprocess.Popen([support.need("haproxy"), "-f", config], stdin=subprocess.DEVNULL, stdout=out,
+                                   stderr=out)
+
+    def is_open():
+        assert process.poll() is None, "haproxy has ended"
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return True
+        except OSError:
+            return False
+    try:
+        support.poll("haproxy listens", is_open)
+        yield f"https://localhost:{port}", authority.certificate
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def with_both(case):
     """Swift first, for its address is a part of the server's configuration."""
-    with tempfile.TemporaryDirectory(prefix="epode-s3-") as folder, swift.running(folder, BUCKET) as (url, processes):
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="epode-s3-"))
+        url, processes = stack.enter_context(swift.running(folder, BUCKET))
+        seen, authority, more = url, "", MORE.get(case, "")
+        if case in WITH_TLS:
+            seen, authority = stack.enter_context(tls_in_front(folder, url, case != "untrusted"))
+            more += f'\ns3_authorities = "{authority}"'
         secret = os.path.join(folder, "secret")
-        with open(secret, "w") as out:
-            out.write(swift.KEY + "\n")
+        swift.write(secret, swift.KEY + "\n")
         here = os.path.dirname(os.path.abspath(__file__))
         return subprocess.run(
             [sys.executable, os.path.join(here, "server.py"), "--", sys.executable, os.path.abspath(__file__), case],
-            env={**os.environ, "EPODE_TEST_S3": url, "EPODE_TEST_SWIFT": str(processes["proxy"].pid),
-                 "EPODE_TEST_UPLOAD": f"""s3_url = "{url}/{BUCKET}"
+            env={**os.environ, "EPODE_TEST_S3": url, "EPODE_TEST_S3_SEEN": seen, "EPODE_TEST_S3_CA": authority,
+                 "EPODE_TEST_SWIFT": str(processes["proxy"].pid),
+                 "EPODE_TEST_UPLOAD": f"""s3_url = "{seen}/{BUCKET}"
 s3_key_id = "{swift.USER}"
 s3_secret_file = "{secret}"
 s3_part_bytes = "5 MiB"
-{MORE[case]}"""}).returncode
+{more}"""}).returncode
 
 
 if __name__ == "__main__":

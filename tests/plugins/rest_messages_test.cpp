@@ -214,6 +214,47 @@ TEST_CASE("the same key sends once, and is answered as before") {
     }
 }
 
+TEST_CASE(
+    "a message to a room that a dying server has sent is not sent again, if the room knows it") {
+    Stage stage;
+    const auto token = stage.tokenOf("juliet");
+    auto& romeo = stage.server.login(romeos + "/orchard");
+    const bool isKept = GENERATE(true, false);
+    makeRoom(romeo,
+             isKept
+                 ? ""
+                 : "<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value>"
+                   "</field><field var='muc#roomconfig_enablearchiving'><value>0</value></field>");
+    const auto send = [&] {
+        return stage.post("/messages", token, saying(room, "Ay me", R"(,"type":"groupchat")"),
+                          withKey("one"));
+    };
+    const auto count = [&] {
+        std::size_t messages = 0;
+        for (const auto& each : romeo.all()) messages += has(each, "<body>Ay me</body>");
+        return messages;
+    };
+    const auto first = send();
+    REQUIRE(first.status == 201);
+    for (int i = 0; i < 120; ++i)
+        romeo.send("<message type='groupchat' to='" + room + "'><body>" + std::to_string(i) +
+                   "</body></message>");
+    romeo.forget();
+    auto work = [](SqlConnection& connection) {
+        return connection.run("UPDATE rest_request SET status = 0, answer = ''");
+    };
+    CHECK(stage.server.wait(stage.server.database().write(work)) > 0);
+    const auto repeated = send();
+    CHECK(repeated.status == 201);
+    CHECK(repeated.text("message_id") == first.text("message_id"));
+    if (isKept) CHECK(repeated.text("id") == first.text("id"));
+    CHECK(count() == (isKept ? 0 : 1));
+    // From now on the answer is known.
+    romeo.forget();
+    CHECK(send().body == repeated.body);
+    CHECK(count() == 0);
+}
+
 TEST_CASE("an account has so many keys and no more") {
     Stage stage{"[rest]\nidempotency_keys_max = 2"};
     const auto token = stage.tokenOf("juliet");

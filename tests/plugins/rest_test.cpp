@@ -395,6 +395,8 @@ TEST_CASE("rooms are noted, found and looked at") {
     REQUIRE(noted.size() == 1);
     CHECK(noted[0]->get("nick").toString() == "Jul");
     CHECK(noted[0]->get("autojoin").convert<bool>());
+    CHECK(noted[0]->get("bookmarked").convert<bool>());
+    CHECK_FALSE(noted[0]->get("joined").convert<bool>());
     const auto shown = stage.get("/rooms/" + room, token);
     CHECK(shown.status == 200);
     CHECK(shown.text("nick") == "Jul");
@@ -407,6 +409,36 @@ TEST_CASE("rooms are noted, found and looked at") {
     CHECK(stage.ask("DELETE", "/rooms/" + room, token).status == 204);
     CHECK(stage.get("/rooms", token).list("rooms").empty());
     CHECK(stage.ask("PUT", "/rooms/capulet.example", token, "{}").outcome() == "400 bad-request");
+}
+
+TEST_CASE("the list has rooms that one is in, noted or not, and nobody else's") {
+    Stage stage{"[rest]\nsession_idle = '20 s'"};
+    const auto token = stage.tokenOf("juliet");
+    auto& romeo = stage.server.login(romeos + "/orchard");
+    const std::string room = "balcony@conference.capulet.example";
+    romeo.send("<presence to='" + room +
+               "/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
+    romeo.ask("set",
+              "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' "
+              "type='submit'/></query>",
+              room);
+    const auto list = [&](const std::string& whose) {
+        std::string text;
+        for (const auto& each : stage.get("/rooms", whose).list("rooms"))
+            text += each->get("address").toString() + " " +
+                    (each->has("nick") ? each->get("nick").toString() : "-") +
+                    (each->get("bookmarked").convert<bool>() ? " bookmarked" : "") +
+                    (each->get("joined").convert<bool>() ? " joined" : "") + "\n";
+        return text;
+    };
+    CHECK(stage.post("/messages", token, saying(room, "Ay me", R"(,"type":"groupchat")")).status ==
+          201);
+    CHECK(list(token) == room + " juliet joined\n");
+    CHECK(list(stage.tokenOf("romeo")).empty());
+    CHECK(stage.ask("PUT", "/rooms/" + room, token, R"({"nick":"Jul"})").status == 201);
+    CHECK(list(token) == room + " juliet bookmarked joined\n");
+    stage.server.advance(std::chrono::seconds{31});
+    CHECK(list(stage.tokenOf("juliet")) == room + " Jul bookmarked\n");
 }
 
 TEST_CASE("a place for a file is the one that clients of XMPP get") {

@@ -135,6 +135,24 @@ TEST_CASE("a browser is told to ask nobody else") {
     CHECK(has(other, " data-foreign-media=\"\""));
 }
 
+TEST_CASE("the page may show what a bucket has, when that is where files come from") {
+    const SmallClient files;
+    const auto downloads = GENERATE(as<std::string>{}, "redirect", "through");
+    const auto bucket = GENERATE(as<std::string>{}, "https://S3.verona.example:9000/files", "");
+    INFO(downloads << " " << bucket);
+    TestServer server{files.toml("[upload]\ns3_url = '" + bucket + "'\ns3_downloads = '" +
+                                 downloads + "'\npublic_url = 'https://files.capulet.example/'")};
+    WebClient client{server};
+    const auto page = client.get("/");
+    const bool isNamed = downloads == "redirect" && !bucket.empty();
+    const std::string origins = std::string{" https://files.capulet.example"} +
+                                (isNamed ? " https://s3.verona.example:9000" : "") + ";";
+    CHECK(has(page, "img-src 'self' data: blob:" + origins));
+    CHECK(has(page, "media-src 'self' blob:" + origins));
+    CHECK(has(page, "connect-src 'self'" + origins));
+    CHECK(has(page, "s3.verona.example") == isNamed);
+}
+
 TEST_CASE("an origin is a scheme, a host and a port") {
     CHECK(originOf("https://Chat.Example:5281/path?x#y") == "https://chat.example:5281");
     CHECK(originOf("https://chat.example") == "https://chat.example");

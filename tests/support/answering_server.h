@@ -4,6 +4,7 @@
 #include "tests/net/net_support.h"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@ public:
     explicit AnsweringServer(Listener::Settings settings = {}) : server_{std::move(settings)} {
         server_.run([this] {
             server_.whenAccepted = [this](RecordingUser& user) {
+                ++accepted_;
                 user.whenData = [this, &user](std::string_view) { take(user); };
             };
         });
@@ -39,6 +41,8 @@ public:
         return "http://127.0.0.1:" + std::to_string(server_.port()) + path;
     }
     std::uint16_t port() const { return server_.port(); }
+    // Connections that were made so far.
+    std::size_t accepted() const { return accepted_; }
     std::size_t waiting() {
         const std::lock_guard lock{mutex_};
         return requests_.size();
@@ -74,6 +78,7 @@ private:
     std::string answer_ = "HTTP/1.1 204 None\r\nContent-Length: 0\r\n\r\n";
     std::vector<std::string> requests_;
     bool drips_ = false;
+    std::atomic<std::size_t> accepted_{0};
     Timer dripping_;
     Server server_;
 };

@@ -83,10 +83,13 @@ async function invitation() {
     assert.equal(await late.page.locator('#converse-register input[name=username]').count(), 0);
 }
 
-function makeInvitation(...words) {
+function control(...words) {
     const [program, ...rest] = process.env.EPODE_TEST_CONTROL.split(' ');
-    const made = execFileSync(program, [...rest, 'invite', 'create', ...words], { encoding: 'utf8' });
-    return /preauth=([A-Za-z0-9_-]+)/.exec(made)[1];
+    return execFileSync(program, [...rest, ...words], { encoding: 'utf8' });
+}
+
+function makeInvitation(...words) {
+    return /preauth=([A-Za-z0-9_-]+)/.exec(control('invite', 'create', ...words))[1];
 }
 
 // Who is logged in already gets the contact, not another account; nobody has to consent to it any more.
@@ -140,6 +143,27 @@ async function invitedToRoom() {
     await juliet.say('The orchard walls are high and hard to climb');
     await romeo.reads('The orchard walls are high');
     await romeo.contact('juliet').locator('.open-chat').waitFor();
+}
+
+// A room for members: the invitation lets in who makes an account, and who has one.
+async function invitedToMembers() {
+    const room = `garden@conference.${DOMAIN}`;
+    control('room', 'create', 'garden', `romeo@${DOMAIN}`);
+    const token = makeInvitation('--room', room, '--contact', `romeo@${DOMAIN}`, '--uses', '2');
+    const nurse = await Person.at('nurse', SECURE, DESK, '/invite/' + token);
+    await nurse.page.fill('#converse-register input[name=username]', 'nurse');
+    await nurse.page.fill('#converse-register input[name=password]', 'a-good-long-password');
+    await nurse.page.click('#converse-register input[type=submit]');
+    await nurse.page.locator('converse-muc textarea.chat-textarea').waitFor();
+    const juliet = await Person.at('juliet', SECURE, PHONE);
+    await juliet.logIn();
+    await juliet.keepsLogin();
+    await juliet.goTo('/invite/' + token);
+    await juliet.page.locator('.epode-offer-accept').click();
+    await juliet.page.locator('converse-muc textarea.chat-textarea').waitFor();
+    await juliet.say('Parting is such sweet sorrow');
+    await nurse.reads('such sweet sorrow');
+    await nurse.shoot('invited-to-members');
 }
 
 // By http under a name the browser gives no cryptography: the page says so instead of waiting.
@@ -394,6 +418,6 @@ async function encryption() {
 }
 
 await runCase({
-    registration, invitation, invited_twice: invitedTwice, invited_to_room: invitedToRoom, taken_name: takenName, wrong_password: wrongPassword, insecure, loopback, first_visit: firstVisit,
+    registration, invitation, invited_twice: invitedTwice, invited_to_room: invitedToRoom, invited_to_members: invitedToMembers, taken_name: takenName, wrong_password: wrongPassword, insecure, loopback, first_visit: firstVisit,
     contacts, chat, compressed, history, reactions, retraction, picture, rooms, moderation, phone, encryption,
 });

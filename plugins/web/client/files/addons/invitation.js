@@ -95,7 +95,8 @@ function offer(_converse, env, facts) {
         go.addEventListener('click', async () => {
             go.disabled = true;
             leave();
-            if (facts.contact && !isContact) await befriend(_converse, env, facts.contact, facts.token);
+            if (facts.room) await askIn(_converse, env, facts.token);
+            else if (facts.contact && !isContact) await befriend(_converse, env, facts.contact, facts.token);
             if (facts.room) await _converse.api.rooms.open(facts.room, {}, true);
             else await _converse.api.chats.open(Strophe.getBareJidFromJid(facts.contact), {}, true);
         });
@@ -118,6 +119,13 @@ async function befriend(_converse, { $pres }, jid, token) {
     api.send($pres({ to: jid, type: 'subscribed' }));
     api.send($pres({ to: jid, type: 'subscribe' }).c('preauth', { xmlns: 'urn:xmpp:pars:0', token }));
     contact?.save({ ask: 'subscribe' });
+}
+
+// The room lets in who shows its invitation to the server, and whoever has invited him is his contact then.
+async function askIn(_converse, { $iq }, token) {
+    const host = _converse.session.get('domain');
+    const ask = $iq({ type: 'set', to: host }).c('preauth', { xmlns: 'urn:xmpp:pars:0', token });
+    await _converse.api.sendIQ(ask, undefined, false);
 }
 
 // For people who would rather use an app, on this device or on a phone.
