@@ -36,7 +36,9 @@ ArchivePage fetchPage(Connection& connection, const ArchiveQuery& query) {
     const auto live = connection.onStanza;
     connection.onStanza = [&](const Stanza& stanza) {
         const Stanza result = stanza.child("result", ns::archive);
-        if (!result || result.get("queryid") != queryId) {
+        const std::string from = stanza.get("from");
+        const bool isOwn = from.empty() || from == connection.bareJid();
+        if (!result || !isOwn || result.get("queryid") != queryId) {
             if (live) live(stanza);
         } else if (auto message = readArchived(result, connection.bareJid())) {
             page.messages.push_back(std::move(*message));

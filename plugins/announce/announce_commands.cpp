@@ -142,16 +142,8 @@ struct AnnounceCommands {
 }  // namespace
 
 std::shared_ptr<ChangeBoard> ChangeBoard::of(Server& server) {
-    static std::mutex mutex;
-    static std::map<const Server*, std::weak_ptr<ChangeBoard>> boards;
-    const std::lock_guard lock{mutex};
-    std::erase_if(boards, [](const auto& entry) { return entry.second.expired(); });
-    auto board = boards[&server].lock();
-    if (!board) {
-        board = std::make_shared<ChangeBoard>();
-        boards[&server] = board;
-    }
-    return board;
+    return server.parts().findOrMake<ChangeBoard>(
+        {}, [] { return std::make_shared<ChangeBoard>(); });
 }
 
 void ChangeBoard::watch(const std::string& host, std::weak_ptr<Waker> waker) {

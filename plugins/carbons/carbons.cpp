@@ -1,4 +1,5 @@
 // Message Carbons (XEP-0280): every client of an account sees both sides of its conversations.
+#include "core/forwarded.h"
 #include "core/metric.h"
 #include "core/namespaces.h"
 #include "eligible.h"
@@ -111,12 +112,12 @@ private:
     static StanzaPtr wrap(const DeliveredEvent& event, Direction direction) {
         const std::string_view name = direction == Direction::Sent ? "sent" : "received";
         auto carbon = Stanza::message(event.message->type(), event.account.jid(), {});
-        event.message->addTo(carbon->edit().add(name, carbons::ns).add("forwarded", ns::forward));
+        addForwarded(carbon->edit().add(name, carbons::ns), *event.message);
         std::string xml;
-        xml.append("<").append(name).append(" xmlns='").append(carbons::ns);
-        xml.append("'><forwarded xmlns='").append(ns::forward).append("'>");
+        xml.append("<").append(name).append(" xmlns='").append(carbons::ns).append("'>");
+        beginForwarded(xml);
         event.message->write(xml, {}, nullptr, event.insertion);
-        xml.append("</forwarded></").append(name).append(">");
+        xml.append(forwardedEnd).append("</").append(name).append(">");
         carbon->setInner(xml);
         return carbon;
     }

@@ -1,5 +1,6 @@
 #include "importance.h"
 
+#include "core/forwarded.h"
 #include "core/namespaces.h"
 
 #include <algorithm>
@@ -95,8 +96,7 @@ std::optional<std::string> heldMessage(const Stanza& message) {
     const Element* sent = message.child("sent", carbonsNs);
     const Element* copy = sent ? sent : message.child("received", carbonsNs);
     if (copy) {
-        const Element* forwarded = copy->child("forwarded", ns::forward);
-        content = forwarded ? forwarded->child("message", ns::client) : nullptr;
+        content = readForwarded(*copy, StanzaKind::Message).stanza;
         if (!content) return std::nullopt;
         from = content->get("from");
         to = content->get("to");

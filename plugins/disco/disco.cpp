@@ -44,9 +44,17 @@ std::string nameOf(const ServedDomain& domain) {
     return domain.disco.identities.empty() ? std::string{} : domain.disco.identities.front().name;
 }
 
-Document hostInfo(const Host& host) {
+void addAll(Element& query, Host& host, Addressee addressee) {
+    const Services& services = host.services();
+    addEntry(query, addressee == Addressee::Host ? services.hostDisco : services.accountDisco);
+    if (services.discoTold.empty()) return;
+    DiscoEvent event{host, addressee, query};
+    services.discoTold.run(event);
+}
+
+Document hostInfo(Host& host) {
     Document query{info.name, info.ns};
-    addEntry(*query, host.services().hostDisco);
+    addAll(*query, host, Addressee::Host);
     return query;
 }
 
@@ -141,7 +149,7 @@ private:
         if (!mayAsk(iq)) co_return hidden();
         if (!iq.payload().get("node").empty()) co_return noSuchNode();
         Document query{info.name, info.ns};
-        addEntry(*query, iq.host().services().accountDisco);
+        addAll(*query, iq.host(), Addressee::Account);
         co_return Reply{std::move(query)};
     }
 
@@ -188,9 +196,11 @@ private:
     }
 
     // What the host offers is known when every plugin has been wired, and doesn't change after it: a
-    // change of plugins makes this one anew, too.
-    const std::string& verification(const Host& host) {
-        std::call_once(verified_, [&] { verification_ = capsVerification(*hostInfo(host)).value_or(""); });
+    // change of plugins makes this one anew, too. Unless some plugin adds what it learns later.
+    std::string verification(Host& host) {
+        const auto calculate = [&host] { return capsVerification(*hostInfo(host)).value_or(""); };
+        if (!host.services().discoTold.empty()) return calculate();
+        std::call_once(verified_, [&] { verification_ = calculate(); });
         return verification_;
     }
 

@@ -22,18 +22,6 @@ const Log groupLog{"groups"};
 constexpr std::size_t pushesPerTurn = 500;
 constexpr auto reloadAgain = std::chrono::seconds{5};
 
-using Key = std::pair<const Server*, std::string>;
-
-struct Registry {
-    std::mutex mutex;
-    std::map<Key, std::weak_ptr<LiveGroups>> all;
-};
-
-Registry& registry() {
-    static Registry one;
-    return one;
-}
-
 void warnOfCut(const std::vector<Group>& groups, const std::string& host) {
     for (const Group& group : groups)
         if (group.isCut)
@@ -78,23 +66,12 @@ std::size_t showTo(Account& account, const SharedDifference& difference) {
 }  // namespace
 
 std::shared_ptr<LiveGroups> LiveGroups::of(Server& server, const std::string& host) {
-    auto& known = registry();
-    const std::lock_guard lock{known.mutex};
-    std::erase_if(known.all, [](const auto& entry) { return entry.second.expired(); });
-    auto& place = known.all[{&server, host}];
-    auto found = place.lock();
-    if (!found) {
-        found = std::make_shared<LiveGroups>(server, host);
-        place = found;
-    }
-    return found;
+    return server.parts().findOrMake<LiveGroups>(
+        host, [&] { return std::make_shared<LiveGroups>(server, host); });
 }
 
 std::shared_ptr<LiveGroups> LiveGroups::find(Server& server, const std::string& host) {
-    auto& known = registry();
-    const std::lock_guard lock{known.mutex};
-    const auto place = known.all.find({&server, host});
-    return place == known.all.end() ? nullptr : place->second.lock();
+    return server.parts().find<LiveGroups>(host);
 }
 
 void LiveGroups::setMembersMax(std::size_t membersMax) {

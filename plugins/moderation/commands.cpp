@@ -8,8 +8,6 @@
 #include "route/session.h"
 #include "store/stores.h"
 
-#include <map>
-#include <mutex>
 #include <utility>
 
 namespace epode::moderation {
@@ -20,22 +18,10 @@ const Log moderationLog{"moderation"};
 
 constexpr std::size_t reasonBytesMax = 1024;
 
-struct Registry {
-    std::mutex mutex;
-    std::map<std::pair<Server*, std::string>, std::weak_ptr<Moderator>> moderators;
-};
-Registry& registry() {
-    static Registry all;
-    return all;
-}
-
 std::vector<std::shared_ptr<Moderator>> moderatorsOf(Server& server) {
-    Registry& known = registry();
-    const std::lock_guard lock{known.mutex};
     std::vector<std::shared_ptr<Moderator>> all;
-    for (const auto& [key, moderator] : known.moderators)
-        if (key.first == &server)
-            if (auto alive = moderator.lock()) all.push_back(std::move(alive));
+    for (const auto& host : server.hosts())
+        if (auto moderator = server.parts().find<Moderator>(host)) all.push_back(std::move(moderator));
     return all;
 }
 
@@ -185,10 +171,7 @@ struct ModerationCommands {
 
 void registerModerator(Server& server, const std::string& host,
                        const std::shared_ptr<Moderator>& moderator) {
-    Registry& known = registry();
-    const std::lock_guard lock{known.mutex};
-    std::erase_if(known.moderators, [](const auto& entry) { return entry.second.expired(); });
-    known.moderators[{&server, host}] = moderator;
+    server.parts().put(host, moderator);
 }
 
 std::vector<Command> commands(Server& server) {

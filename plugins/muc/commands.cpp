@@ -5,28 +5,14 @@
 #include "core/time_format.h"
 
 #include <algorithm>
-#include <map>
-#include <mutex>
 #include <utility>
 
 namespace epode::muc {
 
 namespace {
 
-struct Registry {
-    std::mutex mutex;
-    std::map<std::pair<Server*, std::string>, std::weak_ptr<Service>> services;
-};
-Registry& registry() {
-    static Registry all;
-    return all;
-}
-
 std::shared_ptr<Service> serviceOf(Server& server, const std::string& host) {
-    Registry& known = registry();
-    const std::lock_guard lock{known.mutex};
-    const auto found = known.services.find({&server, host});
-    return found == known.services.end() ? nullptr : found->second.lock();
+    return server.parts().find<Service>(host);
 }
 
 const Argument room{.name = "room",
@@ -252,10 +238,7 @@ struct RoomCommands {
 
 void registerService(Server& server, const std::string& ofHost,
                      const std::shared_ptr<Service>& service) {
-    Registry& known = registry();
-    const std::lock_guard lock{known.mutex};
-    std::erase_if(known.services, [](const auto& entry) { return entry.second.expired(); });
-    known.services[{&server, ofHost}] = service;
+    server.parts().put(ofHost, service);
 }
 
 std::vector<Command> commands(Server& server) {

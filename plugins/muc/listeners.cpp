@@ -5,6 +5,7 @@
 
 #include "names.h"
 
+#include "core/forwarded.h"
 #include "core/log.h"
 #include "core/namespaces.h"
 #include "core/time_format.h"
@@ -157,10 +158,8 @@ void Service::tellMentioned(const At& at, const Room::Outgoing& said) {
         if (!room.byBare(person).empty()) continue;
         auto message = Stanza::message(StanzaType::Normal, room.address, person,
                                        Uuid::at(at.shard.executor().wallNow()).text());
-        Element& forwarded =
-            message->edit().add("mentions", names::mentions).add("forwarded", names::forward);
-        forwarded.add("delay", ns::delay).set("stamp", formatDateTime(said.id.stamp()));
-        Stanza::readdressed(said.message, room.address)->addTo(forwarded);
+        addForwarded(message->edit().add("mentions", names::mentions),
+                     *Stanza::readdressed(said.message, room.address), said.id.stamp());
         server_.route(message);
     }
 }

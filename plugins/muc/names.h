@@ -30,7 +30,6 @@ inline constexpr std::string_view hats = "urn:xmpp:hats:0";                // XE
 inline constexpr std::string_view activity = "urn:xmpp:rai:0";             // XEP-0437
 inline constexpr std::string_view mentions = "urn:xmpp:mmn:0";             // XEP-0452
 inline constexpr std::string_view reference = "urn:xmpp:reference:0";      // XEP-0372
-inline constexpr std::string_view forward = "urn:xmpp:forward:0";          // XEP-0297
 inline constexpr std::string_view retract = "urn:xmpp:message-retract:1";  // XEP-0424
 inline constexpr std::string_view vcard = "vcard-temp";
 inline constexpr std::string_view vcardUpdate = "vcard-temp:x:update";  // XEP-0153

@@ -2,6 +2,8 @@
 
 #include "core/namespaces.h"
 
+#include <optional>
+
 namespace epode::privilege {
 
 namespace {
@@ -38,6 +40,24 @@ const Option<std::string> presenceAccess{
         "Whether the component is told when clients of accounts come and go (plugin privilege).",
     .scope = Scope::Component,
 };
+// "urn:xmpp:ping=get": where the type begins; nothing when it is none.
+std::optional<std::size_t> placeOfType(const std::string& text) {
+    const auto equals = text.rfind('=');
+    if (equals == std::string::npos || equals == 0) return std::nullopt;
+    const auto type = text.substr(equals + 1);
+    if (type != "none" && !parseRequestAccess(type).any()) return std::nullopt;
+    return equals + 1;
+}
+
+std::string problemOf(const std::vector<std::string>& entries) {
+    for (const auto& text : entries)
+        if (!placeOfType(text))
+            return "expected namespaces with get, set or both, such as "
+                   "\"http://jabber.org/protocol/pubsub=both\", not \"" +
+                   text + "\"";
+    return {};
+}
+
 const Option<std::vector<std::string>> iqAccess{
     .key = "component.iq_access",
     .fallback = {},
@@ -46,6 +66,7 @@ const Option<std::vector<std::string>> iqAccess{
         "[\"http://jabber.org/protocol/pubsub=set\"]; types are get, set and both (plugin "
         "privilege).",
     .scope = Scope::Component,
+    .problem = problemOf,
 };
 
 }  // namespace
@@ -70,13 +91,9 @@ Access::Access(const Settings& settings, std::string_view component)
       messages{settings.get(messageAccess, component) == "outgoing"},
       presence{settings.get(presenceAccess, component) == "managed_entity"} {
     for (const auto& text : settings.get(iqAccess, component)) {
-        const auto equals = text.rfind('=');
-        const auto type = equals == std::string::npos ? std::string{} : text.substr(equals + 1);
-        const auto access = parseRequestAccess(type);
-        if (access.any())
-            requests.insert_or_assign(text.substr(0, equals), access);
-        else if (type != "none")
-            mistakes.push_back(text);
+        const auto type = placeOfType(text);
+        const auto access = type ? parseRequestAccess(text.substr(*type)) : RequestAccess{};
+        if (access.any()) requests.insert_or_assign(text.substr(0, *type - 1), access);
     }
 }
 

@@ -38,7 +38,6 @@ struct Access {
     bool messages;
     bool presence;
     std::map<std::string, RequestAccess, std::less<>> requests;  // by namespace
-    std::vector<std::string> mistakes;  // entries of iq_access that say nothing
 
     bool any() const { return roster.any() || messages || presence || !requests.empty(); }
     bool allows(StanzaType type, std::string_view payloadNs) const;

@@ -1,7 +1,7 @@
 // Privileged Entity (XEP-0356): components that act in the name of accounts.
 #include "access.h"
 
-#include "core/log.h"
+#include "core/forwarded.h"
 #include "core/namespaces.h"
 #include "core/random.h"
 #include "plugin/plugin.h"
@@ -13,8 +13,6 @@ namespace epode {
 namespace {
 
 using privilege::Access;
-
-const Log privilegeLog{"plugin.privilege"};
 
 constexpr auto answerPatience = std::chrono::minutes{1};
 
@@ -68,9 +66,6 @@ void Privilege::eachComponent(const Host& host, Use use) const {
 // XEP-0356, 4.2. Business rule 1: who comes late hears who is there.
 Verdict Privilege::advertise(ComponentEvent& event) {
     const Access access{event.host.settings(), event.domain};
-    for (const auto& text : access.mistakes)
-        privilegeLog.error("iq_access has an entry that is no namespace=get, set or both",
-                           {{"component", event.domain}, {"entry", text}});
     if (!access.any()) return Verdict::Pass;
     const Jid component = *Jid::parse(event.domain);
     auto told = Stanza::message(StanzaType::Normal, event.host.jid(), component, randomId());
@@ -115,6 +110,7 @@ Verdict Privilege::rosterRequest(IncomingEvent& event, const Access& access) {
     const Jid& owner = event.account.jid();
     auto request = Stanza::iq(outer->type(), owner, owner, outer->id());
     request->edit().add(*outer->payload());
+    request->setAgent(outer->from().domain());
     ask(event.account.shard(), outer, std::move(request),
         [](const StanzaPtr& asked, const StanzaPtr& answer) {
             auto reply = answer->copy();
@@ -151,14 +147,14 @@ Verdict Privilege::privilegedRequest(IncomingEvent& event, const Element& envelo
 
     request->setFrom(owner);
     if (request->to().empty()) request->setTo(owner);
+    request->setAgent(outer->from().domain());
     const std::string id{request->id()};
     ask(event.account.shard(), outer, std::move(request),
         [id](const StanzaPtr& asked, const StanzaPtr& answer) {
             const auto given = answer->copy();
             given->setId(id);
             auto reply = asked->result();
-            given->addTo(
-                reply->edit().add("privilege", privilege::ns).add("forwarded", ns::forward));
+            addForwarded(reply->edit().add("privilege", privilege::ns), *given);
             return reply;
         });
     return Verdict::Stop;
@@ -191,12 +187,8 @@ Verdict Privilege::message(HostEvent& event) {
         event.refusal = forbidden("This component may not send messages for others.");
         return Verdict::Stop;
     }
-    const Element* forwarded = privilege->child("forwarded", ns::forward);
-    const Element* inner = forwarded ? forwarded->child("message", ns::client) : nullptr;
-    auto problem = Stanza::Problem::NotAStanza;
-    MutableStanzaPtr message;
-    if (inner) message = Stanza::fromDocument(Document{*inner}, {}, problem);
-    if (problem != Stanza::Problem::None || message->to().empty()) {
+    auto message = forwardedStanza(*privilege, StanzaKind::Message);
+    if (!message || message->to().empty()) {
         event.refusal =
             StanzaError{Condition::BadRequest, "There is no message with an addressee in this."};
         return Verdict::Stop;
@@ -206,6 +198,7 @@ Verdict Privilege::message(HostEvent& event) {
         event.refusal = forbidden("A message may be sent for bare addresses of this host alone.");
         return Verdict::Stop;
     }
+    message->setAgent(stanza.from().domain());
     if (from.isDomain()) {
         server_.route(std::move(message), event.hold);
         return Verdict::Stop;

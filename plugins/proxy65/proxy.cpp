@@ -6,7 +6,6 @@
 #include "route/server.h"
 
 #include <algorithm>
-#include <mutex>
 
 namespace epode::proxy65 {
 
@@ -158,16 +157,7 @@ std::shared_ptr<Proxy> Proxy::make(Executor& executor) {
 }
 
 std::shared_ptr<Proxy> Proxy::of(Server& server) {
-    static std::mutex mutex;
-    static std::map<const Server*, std::weak_ptr<Proxy>> proxies;
-    const std::lock_guard lock{mutex};
-    std::erase_if(proxies, [](const auto& entry) { return entry.second.expired(); });
-    auto proxy = proxies[&server].lock();
-    if (!proxy) {
-        proxy = make(server.shard(0).executor());
-        proxies[&server] = proxy;
-    }
-    return proxy;
+    return server.parts().findOrMake<Proxy>({}, [&] { return make(server.shard(0).executor()); });
 }
 
 Proxy::Proxy(Executor& executor) : executor_{executor} {}

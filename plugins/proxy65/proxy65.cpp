@@ -28,6 +28,7 @@ const Option<std::int64_t> port{
     .range = {1, 65535},
     .help = "The port on which the proxy listens, and that clients are told.",
     .scope = Scope::Server,
+    .listensOn = "proxy65.addresses",
 };
 const Option<std::string> publicHost{
     .key = "proxy65.host",

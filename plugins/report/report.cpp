@@ -4,6 +4,7 @@
 #include "report_request.h"
 #include "report_store.h"
 
+#include "core/forwarded.h"
 #include "core/log.h"
 #include "core/metric.h"
 #include "core/namespaces.h"
@@ -202,9 +203,7 @@ void Reports::forward(const Report& report, const Jid& to, bool withReporter) co
         auto parsed = parseXml(copy.stanza);
         if (!parsed) continue;
         if (!withReporter) (*parsed)->unset("to");
-        Element& forwarded = root.add("forwarded", ns::forward);
-        forwarded.add("delay", ns::delay).set("stamp", formatDateTime(copy.when));
-        forwarded.add(**parsed);
+        addForwarded(root, **parsed, copy.when);
     }
     server_.route(std::move(message));
 }

@@ -4,6 +4,7 @@
 #include "service.h"
 
 #include "core/data_form.h"
+#include "core/forwarded.h"
 #include "core/json_writer.h"
 #include "core/namespaces.h"
 #include "core/random.h"
@@ -41,9 +42,9 @@ ArchivePiece readArchive(const Client::Answered& answered) {
     ArchivePiece piece;
     for (const StanzaPtr& stanza : answered.results) {
         const Element* result = stanza->child("result", mamNs);
-        const Forwarded forwarded = readForwarded(*result);
-        if (!forwarded.message) continue;
-        piece.entries.push_back({result->get("id"), forwarded.message, forwarded.at});
+        const Forwarded forwarded = readForwarded(*result, StanzaKind::Message);
+        if (!forwarded.stanza) continue;
+        piece.entries.push_back({result->get("id"), forwarded.stanza, forwarded.at});
     }
     const Element* fin = answered.answer ? answered.answer->payload() : nullptr;
     piece.isComplete = fin && (fin->get("complete") == "true" || fin->get("complete") == "1");

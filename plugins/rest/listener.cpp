@@ -3,6 +3,7 @@
 #include "messages.h"
 
 #include "core/caps.h"
+#include "core/forwarded.h"
 #include "core/json_writer.h"
 #include "core/metric.h"
 #include "core/namespaces.h"
@@ -316,9 +317,9 @@ void Listener::takeMessage(const StanzaPtr& stanza) {
     if (stanza->from().bareText() == self.text())
         for (const std::string_view side : {"sent", "received"})
             if (const Element* copy = stanza->child(side, carbonsNs)) {
-                const Forwarded forwarded = readForwarded(*copy);
-                if (!forwarded.message) return;
-                told = forwarded.message;
+                const Forwarded forwarded = readForwarded(*copy, StanzaKind::Message);
+                if (!forwarded.stanza) return;
+                told = forwarded.stanza;
                 at = forwarded.at ? forwarded.at : delayOf(*told);
                 archive = 0;
             }

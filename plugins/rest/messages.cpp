@@ -129,13 +129,4 @@ std::optional<WallTime> delayOf(const Element& parent) {
     return delay ? parseDateTime(delay->get("stamp")) : std::nullopt;
 }
 
-Forwarded readForwarded(const Element& wrapper) {
-    Forwarded forwarded;
-    const Element* inner = wrapper.child("forwarded", ns::forward);
-    if (!inner) return forwarded;
-    forwarded.message = inner->child("message", ns::client);
-    forwarded.at = delayOf(*inner);
-    return forwarded;
-}
-
 }  // namespace epode::rest

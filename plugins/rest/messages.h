@@ -28,13 +28,6 @@ std::string_view archiveIdOf(const Element& message, std::string_view by);
 // Whether it says anything that people or bots care about: not the states of typing alone.
 bool isTold(const Element& message);
 
-// <forwarded/> (XEP-0297): the message, and when it was.
-struct Forwarded {
-    const Element* message = nullptr;
-    std::optional<WallTime> at{};
-};
-Forwarded readForwarded(const Element& wrapper);
-
 std::optional<WallTime> delayOf(const Element& parent);
 
 }  // namespace epode::rest

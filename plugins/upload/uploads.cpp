@@ -8,7 +8,6 @@
 
 #include <unistd.h>
 
-#include <map>
 
 namespace epode::upload {
 
@@ -38,16 +37,7 @@ std::unique_ptr<FileStorage> makeStorage(Server& server, const std::string& fold
 }  // namespace
 
 std::shared_ptr<Uploads> Uploads::of(Server& server) {
-    static std::mutex mutex;
-    // By its database as well: a test may make a server where another one was, of which something
-    // is still alive.
-    static std::map<std::pair<const Server*, const Database*>, std::weak_ptr<Uploads>> all;
-    const std::lock_guard lock{mutex};
-    std::erase_if(all, [](const auto& entry) { return entry.second.expired(); });
-    auto& entry = all[{&server, &server.database()}];
-    auto uploads = entry.lock();
-    if (!uploads) entry = uploads = std::make_shared<Uploads>(server);
-    return uploads;
+    return server.parts().findOrMake<Uploads>({}, [&] { return std::make_shared<Uploads>(server); });
 }
 
 Uploads::Uploads(Server& server)

@@ -1,5 +1,6 @@
 // The messages of an account in a file of XEP-0227: sections 4.5 and 4.11.
 #include "control/account_transfer.h"
+#include "core/forwarded.h"
 #include "core/namespaces.h"
 #include "core/time_format.h"
 #include "route/server.h"
@@ -101,11 +102,10 @@ Task<std::int64_t> exportArchive(AccountRef account, AccountSink& sink) {
             count == 0 && !page.entries.empty() ? "<archive xmlns='urn:xmpp:pie:0#mam'>" : "";
         for (const ArchiveEntry& entry : page.entries) {
             xml.append("\n<result xmlns='urn:xmpp:mam:2' id='").append(entry.id.text());
-            xml.append(
-                "'><forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='");
-            xml.append(formatDateTime(entry.stamp())).append("'/>");
+            xml.append("'>");
+            beginForwarded(xml, entry.stamp());
             appendStanza(xml, entry.stanza);
-            xml.append("</forwarded></result>");
+            xml.append(forwardedEnd).append("</result>");
             query.after = entry.id;
             ++count;
         }
@@ -170,10 +170,8 @@ bool ArchiveImport::addWaiting(const Element& message) {
 }
 
 bool ArchiveImport::add(const Element& result) {
-    const Element* forwarded =
-        result.is("result", mamNs) ? result.child("forwarded", ns::forward) : nullptr;
-    const auto stamp = forwarded ? stampIn(*forwarded) : std::nullopt;
-    const Element* message = forwarded ? forwarded->child("message", ns::client) : nullptr;
+    if (!result.is("result", mamNs)) return false;
+    const auto& [message, stamp] = readForwarded(result, StanzaKind::Message);
     std::string peer;
     auto entry = message ? entryOf(*message, account_.jid, peer) : std::nullopt;
     if (!stamp || !entry) return false;

@@ -1,5 +1,6 @@
 #include "control/config.h"
 
+#include "control/listen_check.h"
 #include "control/nearest.h"
 #include "control/toml_recovery.h"
 #include "core/jid.h"
@@ -166,6 +167,8 @@ public:
         }
         checkComponents(*settings);
         checkDomainRates(*settings);
+        for (auto& mistake : sharedPorts(*config_, *settings, options_))
+            mistakes_.push_back(std::move(mistake));
         std::sort(mistakes_.begin(), mistakes_.end(), [](const auto& a, const auto& b) {
             return std::tie(a.line, a.column, a.message) < std::tie(b.line, b.column, b.message);
         });

@@ -32,6 +32,7 @@ const Option<std::int64_t> plainPort{
     .help = "The port for HTTP without TLS; 0: none.",
     .takes = Takes::AtRestart,
     .scope = Scope::Server,
+    .listensOn = "http.plain_addresses",
 };
 const Option<std::vector<std::string>> trustedProxies{
     .key = "http.trusted_proxies",

@@ -31,6 +31,7 @@ const Option<std::int64_t> starttlsPort{
     .help = "The port for clients that begin without TLS (STARTTLS); 0: none.",
     .takes = Takes::AtRestart,
     .scope = Scope::Server,
+    .listensOn = "listen.addresses",
 };
 const Option<std::int64_t> tlsPort{
     .key = "listen.tls_port",
@@ -39,6 +40,7 @@ const Option<std::int64_t> tlsPort{
     .help = "The port for clients that begin with TLS (XEP-0368); 0: none.",
     .takes = Takes::AtRestart,
     .scope = Scope::Server,
+    .listensOn = "listen.addresses",
 };
 const Option<std::string> certificate{
     .key = "tls.certificate",

@@ -69,6 +69,7 @@ const std::vector<Specification>& serverSpecifications() {
         {"XEP-0227", "1.1", "tests/plugins/account_transfer_test.cpp"},
         {"XEP-0249", "1.2", "tests/plugins/direct_invitation_test.cpp"},
         {"XEP-0288", "1.0.1", "tests/stream/s2s_bidi_test.cpp"},
+        {"XEP-0297", "1.0", "tests/core/forwarded_test.cpp"},
         {"XEP-0334", "1.0.0", "tests/route/message_content_test.cpp"},
         {"XEP-0344", "0.4",
          "tests/stream/s2s_hostile_test.cpp: s2s: a dialback in the clear is refused"},

@@ -234,6 +234,9 @@ OptionRef::Read readAs(const void* opaque, const OptionRef::Raw& raw) {
     if (const auto* unknown = firstUnknown(option.choices, *value)) {
         return {{}, "expected " + textOf(option.choices) + ", not " + inQuotes(*unknown)};
     }
+    if (option.problem) {
+        if (auto problem = option.problem(*value); !problem.empty()) return {{}, std::move(problem)};
+    }
     return {std::any{std::move(*value)}, {}};
 }
 
@@ -273,6 +276,7 @@ template <typename T>
 OptionRef::OptionRef(const Option<T>* option)
     : key_{option->key},
       help_{option->help},
+      listensOn_{option->listensOn},
       type_{Kind<T>::type},
       fallback_{Kind<T>::toml(option->fallback)},
       rangeText_{textOf(option->range)},
@@ -280,7 +284,10 @@ OptionRef::OptionRef(const Option<T>* option)
       scope_{option->scope},
       choices_{option->choices},
       option_{option},
-      read_{&readAs<T>} {}
+      read_{&readAs<T>},
+      fallbackOf_{[](const void* opaque) -> std::any {
+          return static_cast<const Option<T>*>(opaque)->fallback;
+      }} {}
 
 template OptionRef::OptionRef(const Option<bool>*);
 template OptionRef::OptionRef(const Option<std::int64_t>*);

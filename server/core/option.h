@@ -67,6 +67,11 @@ struct Option {
     std::string_view help;
     Takes takes = Takes::AtReload;
     Scope scope = Scope::Host;
+    // What the above doesn't say: "expected …, not …" about a value that is wrong, else nothing.
+    std::string (*problem)(const T&) = nullptr;
+    // Of a port that the server listens on: the key of the option with the addresses, so that no
+    // other listens there, too.
+    std::string_view listensOn = {};
 };
 
 // An option of any type, as lists of options hold it: points to a static Option<T>.
@@ -78,10 +83,12 @@ public:
     std::string_view help() const { return help_; }
     std::string typeText() const { return type_; }          // "size", "duration", "true or false", …
     std::string fallbackToml() const { return fallback_; }  // as written in a file
+    std::any fallback() const { return fallbackOf_(option_); }
     Takes takes() const { return takes_; }
     Scope scope() const { return scope_; }
     std::vector<std::string_view> choices() const { return choices_; }
     std::string rangeText() const { return rangeText_; }
+    std::string_view listensOn() const { return listensOn_; }
 
     // What a TOML value can be, for the one who reads the file.
     using Raw = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>>;
@@ -93,13 +100,14 @@ public:
     Read read(const Raw& raw) const;
 
 private:
-    std::string_view key_, help_;
+    std::string_view key_, help_, listensOn_;
     std::string type_, fallback_, rangeText_;
     Takes takes_;
     Scope scope_;
     std::vector<std::string_view> choices_;
     const void* option_;
     Read (*read_)(const void* option, const Raw& raw);
+    std::any (*fallbackOf_)(const void* option);
 };
 
 // The values in force: immutable, shared, replaced as a whole by a reload. What is not set has its

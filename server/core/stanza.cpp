@@ -190,6 +190,7 @@ MutableStanzaPtr Stanza::copy() const {
     made->type_ = type_;
     made->id_ = arena.keep(id_);
     made->lang_ = arena.keep(lang_);
+    if (!agent_.empty()) made->agent_ = arena.keep(agent_);
     if (!inner_.empty()) made->inner_ = arena.keep(inner_);
     return made;
 }

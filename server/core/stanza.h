@@ -71,6 +71,9 @@ public:
     const Jid& to() const { return to_; }  // empty: addressed to one's own account or server
     std::string_view id() const { return id_; }
     std::string_view lang() const { return lang_; }
+    // The domain of the component that has made this stanza in the name of `from` (XEP-0356); empty
+    // for what `from` says himself. It is not written.
+    std::string_view agent() const { return agent_; }
 
     const Element& root() const { return *document_; }
     const Element* child(std::string_view name, std::string_view ns) const {
@@ -98,6 +101,7 @@ public:
     void setId(std::string_view id);
     void setLang(std::string_view lang);  // the received text stays in use
     void setType(StanzaType type) { type_ = type; }
+    void setAgent(std::string_view domain) { agent_ = document_->arena().keep(domain); }
     Element& edit() {  // the tree, for changing it: the received text is not reused any more
         inner_ = {};
         return *document_;
@@ -126,6 +130,7 @@ private:
     Jid to_;
     std::string_view id_;    // in the document's arena
     std::string_view lang_;  // in the document's arena
+    std::string_view agent_;  // in the document's arena
     std::string_view inner_;
     StanzaKind kind_;
     StanzaType type_ = StanzaType::None;

@@ -11,6 +11,7 @@ const Option<std::int64_t> tlsPort{
     .help = "The port for HTTPS and WebSocket with TLS; 0: none.",
     .takes = Takes::AtRestart,
     .scope = Scope::Server,
+    .listensOn = "http.addresses",
 };
 const Option<std::string> publicUrl{
     .key = "http.public_url",

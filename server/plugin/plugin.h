@@ -82,6 +82,8 @@ public:
     Server& server() { return server_; }
     const std::string& host() const { return host_; }
 
+    // All that is configured, for the options of components.
+    const Settings& settings() const { return settings_; }
     // The value of an option for this host. A plugin is made anew when its options change.
     template <typename T>
     const T& value(const Option<T>& option) const {

@@ -1,5 +1,6 @@
 #include "route/archive_answer.h"
 
+#include "core/forwarded.h"
 #include "core/rsm.h"
 #include "core/time_format.h"
 #include "route/archive_request.h"
@@ -21,9 +22,9 @@ void appendResult(std::string& out, std::string_view head, const ArchiveEntry& e
                   std::string_view stanza) {
     out.append(head);
     entry.id.appendTo(out);
-    out.append("'><forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='");
-    appendDateTime(out, entry.stamp());
-    out.append("'/>").append(stanza).append("</forwarded></result>");
+    out.append("'>");
+    beginForwarded(out, entry.stamp());
+    out.append(stanza).append(forwardedEnd).append("</result>");
 }
 
 Document fin(const ArchivePage& page) {

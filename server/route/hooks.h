@@ -18,11 +18,13 @@
 namespace epode {
 
 class Account;
+class Element;
 class Host;
 class Session;
 class Shard;
 class SqlConnection;
 class StreamFacts;
+enum class Addressee : std::uint8_t;
 
 // Handlers of one event run by phase, within a phase in the order in which plugins were loaded.
 enum class Phase : std::uint8_t {
@@ -179,6 +181,26 @@ struct HostEvent : Event {
     const Hold& hold;
     HostEvent(Host& h, Shard& s, const StanzaPtr& p, const Hold& o)
         : host{h}, shard{s}, stanza{p}, hold{o} {}
+};
+
+// A request that the server answers itself: to a host, or in the place of an account (which need not
+// exist). Before its handler is looked for. Who says Stop without a refusal answers it.
+struct RequestEvent : Event {
+    Shard& shard;
+    Host& host;
+    Addressee addressee;
+    const StanzaPtr& stanza;  // with exactly one child element
+    const Hold& hold;
+    RequestEvent(Shard& s, Host& h, Addressee a, const StanzaPtr& p, const Hold& o)
+        : shard{s}, host{h}, addressee{a}, stanza{p}, hold{o} {}
+};
+
+// What a host or an account tells about itself (XEP-0030) is put together: `query` has it.
+struct DiscoEvent : Event {
+    Host& host;
+    Addressee addressee;
+    Element& query;
+    DiscoEvent(Host& h, Addressee a, Element& q) : host{h}, addressee{a}, query{q} {}
 };
 
 // An instance of a component (XEP-0114) has connected. For every host. `send` writes to this

@@ -79,6 +79,8 @@ struct Services {
     Hook<HostEvent> toHost;
     Hook<RegistrationEvent> registering;
     Hook<ComponentEvent> componentConnected;
+    Hook<RequestEvent> requested;
+    Hook<DiscoEvent> discoTold;
     Hook<RosterPushEvent> rosterPushed;
     Hook<RoomEvent> inRoom;
     std::vector<RoomField> roomFields;

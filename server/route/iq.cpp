@@ -115,6 +115,13 @@ void dispatchIq(Shard& shard, Host& host, Addressee addressee, const StanzaPtr& 
         shard.refuse(*stanza, {Condition::BadRequest, "A request has exactly one child element."});
         return;
     }
+    if (const auto& hook = host.services().requested; !hook.empty() && !domain) {
+        RequestEvent event{shard, host, addressee, stanza, hold};
+        if (hook.run(event) == Verdict::Stop) {
+            if (event.refusal) shard.refuse(*stanza, *event.refusal);
+            return;
+        }
+    }
     const IqTable::Entry* entry = nullptr;
     if (domain)
         entry = domain->iqs.find(stanza->type(), payload->name(), payload->ns(), addressee);

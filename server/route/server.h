@@ -6,6 +6,7 @@
 #include "core/stanza.h"
 #include "route/host.h"
 #include "route/shard.h"
+#include "route/shared_parts.h"
 
 #include <atomic>
 #include <functional>
@@ -36,6 +37,10 @@ public:
     virtual bool owns(std::string_view) const { return false; }
     // The domains of components that are connected. From any thread.
     virtual std::vector<std::string> domains() const { return {}; }
+    // Those that are configured. From any thread.
+    virtual std::vector<std::string> configured() const { return {}; }
+    // Writes to every instance of the component that the stanza is addressed to. From any thread.
+    virtual void tellAll(const StanzaPtr&) {}
     // What a host lists among its items. On the thread of `shard`.
     virtual std::vector<DiscoItem> itemsOf(std::string_view, Shard&) const { return {}; }
 };
@@ -68,6 +73,8 @@ public:
     HttpClient& httpClient();
     const SettingsPtr& settings() const { return settings_; }
     SteadyTime startedAt() const { return started_; }
+    // What a plugin's objects have in common, at several hosts and in its commands.
+    SharedParts& parts() { return parts_; }
     // For the salts of accounts that don't exist: secret, and the same after a restart.
     const std::string& saltSecret() const { return saltSecret_; }
     void setSaltSecret(std::string secret) { saltSecret_ = std::move(secret); }
@@ -104,6 +111,7 @@ private:
     WorkerPool& workers_;
     SettingsPtr settings_;
     std::vector<std::string> hosts_;
+    SharedParts parts_;
     std::unique_ptr<Stores> stores_;
     std::unique_ptr<LoginLimiter> loginLimiter_;
     std::vector<std::unique_ptr<Shard>> shards_;

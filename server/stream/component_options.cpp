@@ -24,6 +24,7 @@ const Option<std::int64_t> port{
     .range = {0, 65535},
     .help = "The port for components; 0: none.",
     .scope = Scope::Server,
+    .listensOn = "component.addresses",
 };
 const Option<Duration> handshakeTimeout{
     .key = "component.handshake_timeout",

@@ -242,6 +242,25 @@ std::vector<std::string> Components::domains() const {
     return all;
 }
 
+std::vector<std::string> Components::configured() const {
+    const std::lock_guard lock{mutex_};
+    std::vector<std::string> all;
+    for (const auto& [domain, component] : table_->components) all.push_back(domain);
+    return all;
+}
+
+void Components::tellAll(const StanzaPtr& stanza) {
+    const std::lock_guard lock{mutex_};
+    const auto found = table_->components.find(stanza->to().domain());
+    if (found == table_->components.end()) return;
+    for (const auto& instance : found->second.instances) {
+        ComponentStreams& streams = *streams_[instance.shard];
+        streams.shard().executor().post([&streams, stream = instance.stream, stanza] {
+            streams.deliver(stream, stanza, {});
+        });
+    }
+}
+
 const std::string& Components::hostOf(std::string_view domain) const {
     const std::string* found = nullptr;
     for (const auto& host : server_.hosts())

@@ -71,6 +71,8 @@ public:
     bool route(const StanzaPtr& stanza, const Hold& hold, Shard& from) override;
     bool owns(std::string_view domain) const override;
     std::vector<std::string> domains() const override;
+    std::vector<std::string> configured() const override;
+    void tellAll(const StanzaPtr& stanza) override;
     std::vector<DiscoItem> itemsOf(std::string_view host, Shard& shard) const override;
 
     // For the streams, on their shard. Null when there is no such component.

@@ -34,6 +34,7 @@ const Option<std::int64_t> port{
         "further records in the DNS; 0: none.",
     .takes = Takes::AtRestart,
     .scope = Scope::Server,
+    .listensOn = "s2s.addresses",
 };
 const Option<std::int64_t> tlsPort{
     .key = "s2s.tls_port",
@@ -42,6 +43,7 @@ const Option<std::int64_t> tlsPort{
     .help = "The port for servers that begin with TLS (XEP-0368); 0: none.",
     .takes = Takes::AtRestart,
     .scope = Scope::Server,
+    .listensOn = "s2s.addresses",
 };
 const Option<std::string> authorities{
     .key = "s2s.authorities",

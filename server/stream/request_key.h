@@ -1,6 +1,7 @@
 // What a request and its answer have in common: who asked whom, and the id.
 #pragma once
 
+#include "core/digest.h"
 #include "core/stanza.h"
 
 #include <string>
@@ -9,6 +10,10 @@
 namespace epode {
 
 inline std::string requestKey(const Jid& asking, const Jid& asked, std::string_view id) {
+    // Keys are kept by the thousand, and whoever asks makes up the id.
+    constexpr std::size_t idBytesMax = 256;
+    const std::string shortened = id.size() > idBytesMax ? digest(Hash::Sha256, id) : std::string{};
+    if (!shortened.empty()) id = shortened;
     std::string key;
     key.reserve(asking.text().size() + asked.text().size() + id.size() + 2);
     // No address has a line break.

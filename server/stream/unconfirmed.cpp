@@ -7,14 +7,32 @@
 
 namespace epode {
 
+namespace {
+
+// An error is made of the addresses and the id: so many stanzas may be here that large ones are not
+// kept for it.
+constexpr std::size_t wholeBytesMax = 4096;
+// Who makes up longer ids is told nothing.
+constexpr std::size_t idBytesMax = 1024;
+
+StanzaPtr kept(const StanzaPtr& stanza) {
+    if (stanza->cost() <= wholeBytesMax) return stanza;
+    return stanza->isMessage()
+               ? Stanza::message(stanza->type(), stanza->from(), stanza->to(), stanza->id())
+               : Stanza::iq(stanza->type(), stanza->from(), stanza->to(), stanza->id());
+}
+
+}  // namespace
+
 void Unconfirmed::written(const StanzaPtr& stanza, const Hold& hold, SteadyTime now,
                           std::size_t most) {
+    if (stanza->id().size() > idBytesMax) return;
     if (stanza->isMessage() && !stanza->isError()) {
         if (messages_.size() >= most) {
             messages_.pop_front();
             withoutHold_ -= std::min<std::size_t>(withoutHold_, 1);
         }
-        messages_.push_back({next_++, stanza, hold, now});
+        messages_.push_back({next_++, kept(stanza), hold, now});
     } else if (stanza->isIq() && stanza->isRequest()) {
         auto key = keyOfRequest(*stanza);
         // The same id again: both can expect no more than one answer.
@@ -23,7 +41,7 @@ void Unconfirmed::written(const StanzaPtr& stanza, const Hold& hold, SteadyTime 
             byKey_.erase(keyOfRequest(*requests_.front()));
             requests_.pop_front();
         }
-        byKey_.emplace(std::move(key), requests_.insert(requests_.end(), stanza));
+        byKey_.emplace(std::move(key), requests_.insert(requests_.end(), kept(stanza)));
     }
 }
 

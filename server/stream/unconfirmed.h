@@ -20,7 +20,7 @@ namespace epode {
 class Unconfirmed {
 public:
     // It was written. What is neither a message nor a request, or is an error, is not kept. Of more
-    // than `most` messages, or requests, the oldest is forgotten.
+    // than `most` messages, or requests, the oldest is forgotten; what has a huge id isn't kept.
     void written(const StanzaPtr& stanza, const Hold& hold, SteadyTime now, std::size_t most);
     // A ping is written now, or was answered: what was written before it has arrived.
     void asked() { asked_ = next_; }
@@ -36,7 +36,8 @@ public:
     // Messages that came after the last ping.
     bool hasUnasked() const { return !messages_.empty() && messages_.back().number >= asked_; }
     std::size_t size() const { return messages_.size() + requests_.size(); }
-    // Everything, in order, and forgets it.
+    // Everything, in order, and forgets it. Of a large stanza there are but kind, type, addresses and
+    // id.
     void takeAll(const std::function<void(const StanzaPtr&, const Hold&)>& use);
 
 private:

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Components by other people: component_test.py CASE, run through server.py.
 
-Debian's slixmpp as a bot; biboumi with ngircd behind it as a gateway to IRC.
+Debian's slixmpp as a bot; biboumi with ngircd behind it as a gateway to IRC; jabber-muc with rooms.
 """
 import asyncio
 import json
@@ -13,12 +13,13 @@ import sys
 
 import support
 from slixmpp.componentxmpp import ComponentXMPP
+from slixmpp.xmlstream import ET
 from slixmpp_client import Client, IqError
 
 COMPONENT_PORT = int(os.environ.get("EPODE_TEST_COMPONENT_PORT", "0"))
 SECRET = os.environ.get("EPODE_TEST_COMPONENT_SECRET", "")
 CONTROL = shlex.split(os.environ.get("EPODE_TEST_CONTROL", ""))
-ECHO, IRC = "echo." + support.DOMAIN, "irc." + support.DOMAIN
+ECHO, IRC, ROOMS = [name + support.DOMAIN for name in ("echo.", "irc.", "rooms.")]
 IRC_PORT = 6667  # where biboumi looks, unless it is told otherwise
 
 
@@ -236,7 +237,69 @@ async def gateway():
             process.terminate()
 
 
-CASES = {"echo": echo, "instances": instances_of_one, "gateway": gateway}
+async def rooms():
+    """jabber-muc: a service of rooms from the days of XEP-0045's beginnings, beside the server's own."""
+    conference = support.need("mu-conference")
+    folder = os.path.join(support.FOLDER, "mu-conference")
+    os.mkdir(folder)
+    config = os.path.join(folder, "muc.xml")
+    with open(config, "w") as out:
+        out.write(f"<jcr><name>{ROOMS}</name><host>{ROOMS}</host><ip>{support.HOST}</ip><port>{COMPONENT_PORT}</port>"
+                  f"<secret>{SECRET}</secret><spool>{folder}</spool><logdir>{folder}</logdir>"
+                  f"<pidfile>{folder}/pid</pidfile><loglevel>0</loglevel>"
+                  "<conference xmlns='jabber:config:conference'><public/><history>10</history>"
+                  f"<vCard><FN>Rooms</FN></vCard><dynamic/></conference></jcr>\n")
+    process = start("mu-conference.log", conference, "-s", "-c", config)
+    try:
+        romeo, juliet = [await Client(name, plugins=("xep_0030", "xep_0045")).online() for name in ("romeo", "juliet")]
+
+        async def connected():
+            try:
+                await romeo["xep_0030"].get_info(jid=ROOMS)
+                return True
+            except IqError:
+                return False
+        for _ in range(support.PATIENCE * 10):
+            if await connected():
+                break
+            await asyncio.sleep(0.1)  # lint: polls
+        info = await romeo["xep_0030"].get_info(jid=ROOMS)
+        assert any(identity[0] == "conference" for identity in info["disco_info"]["identities"]), info
+        room, joined = f"verona@{ROOMS}", {romeo: [], juliet: []}
+        for one, other in ((romeo, juliet), (juliet, romeo)):
+            one.add_event_handler("groupchat_presence", lambda presence, one=one: one.keep(joined[one], presence))
+            one["xep_0045"].join_muc(room, one.boundjid.user)
+            await one.until("its own presence", lambda: any(p["from"].resource == one.boundjid.user for p in joined[one]))
+            if one is romeo:  # who is the owner of a room that is locked until he says that it is fine
+                accepts = romeo.make_iq_set(ito=room)
+                query = ET.SubElement(accepts.xml, "{http://jabber.org/protocol/muc#owner}query")
+                ET.SubElement(query, "{jabber:x:data}x", {"type": "submit"})
+                await accepts.send(timeout=support.PATIENCE)
+        await romeo.until("Juliet in the room", lambda: any(p["from"].resource == "juliet" for p in joined[romeo]))
+        for number in range(20):
+            romeo.send_message(room, f"line {number}", mtype="groupchat")
+        await juliet.message_saying("line 19")
+        lines = [m["body"] for m in juliet.received if m["body"].startswith("line ")]
+        assert lines == [f"line {number}" for number in range(20)], lines
+        juliet.send_message(f"{room}/romeo", "in private", mtype="chat")
+        assert (await romeo.message_saying("in private"))["from"] == f"{room}/juliet"
+        items = await juliet["xep_0030"].get_items(jid=ROOMS)
+        assert room in {item[0] for item in items["disco_items"]["items"]}, items
+        # A client that is cut off is told to the rooms that it is in, also to those of a component.
+        romeo.abort()
+        await juliet.until("Romeo out of the room", lambda: any(
+            p["from"].resource == "romeo" and p["type"] == "unavailable" for p in joined[juliet]))
+        await juliet.gone()
+    except BaseException:
+        with open(os.path.join(support.FOLDER, "mu-conference.log"), errors="replace") as file:
+            print("---- mu-conference.log\n" + "".join(file.readlines()[-40:]), file=sys.stderr)
+        raise
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+CASES = {"echo": echo, "instances": instances_of_one, "gateway": gateway, "rooms": rooms}
 
 if __name__ == "__main__":
     asyncio.run(asyncio.wait_for(support.run_case(CASES, sys.argv[1:])(), 4 * support.PATIENCE))

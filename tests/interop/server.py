@@ -13,7 +13,8 @@ The command finds in its environment:
   EPODE_TEST_COMPONENT_PORT, EPODE_TEST_COMPONENT_SECRET   for the components echo.<domain> and irc.<domain>
   EPODE_TEST_CONTROL    epodectl with the server's socket, as one line for a shell (Epode only)
   EPODE_TEST_TURN_PORT, EPODE_TEST_TURN_SECRET   of a TURN server that clients are told of; a test starts it
-  EPODE_TEST_UPLOAD, when it is set before, are further lines of the server's configuration for uploads.
+  EPODE_TEST_UPLOAD, when it is set before, are further lines of the server's configuration for uploads,
+  EPODE_TEST_MORE further sections of it (Epode only).
 The server is Epode ($EPODE_SERVER, default build/bin/epoded), or with EPODE_TEST_SERVER=prosody
 Debian's Prosody, which shows that a test is fair. With EPODE_TEST_HOST, EPODE_TEST_PORT and the others
 set already, that running server is used as it is.
@@ -100,7 +101,8 @@ class Server:
         self.data = os.path.join(folder, "data")
         os.mkdir(self.data)
         self.log = os.path.join(folder, "server.log")
-        self.values = {"DATA": self.data, "PORT": self.port, "TLS_PORT": self.tls_port, "DOMAIN": DOMAIN,
+        # First: others of these names may be in it.
+        self.values = {"MORE": os.environ.get("EPODE_TEST_MORE", ""), "DATA": self.data, "PORT": self.port, "TLS_PORT": self.tls_port, "DOMAIN": DOMAIN,
                        "CERTIFICATE": os.path.join(folder, "server.pem"), "KEY": os.path.join(folder, "server.key"),
                        "TURN_PORT": self.turn_port, "TURN_SECRET": self.turn_secret,
                        "PROXY_PORT": self.proxy_port, "COMPONENT_PORT": self.component_port,

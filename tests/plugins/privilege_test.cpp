@@ -61,7 +61,7 @@ TEST_CASE("a component is told what it may do, and no more") {
     };
     const auto [config, privilege] = GENERATE(values<Row>({
         {"roster_access = 'both'\nmessage_access = 'outgoing'\npresence_access = 'managed_entity'\n"
-         "iq_access = ['urn:b=get', 'urn:a=both', 'urn:=c=set', 'nonsense', 'urn:none=none']",
+         "iq_access = ['urn:b=get', 'urn:a=both', 'urn:=c=set', 'urn:none=none']",
          "<perm access='roster' type='both' push='true'/><perm access='message' "
          "type='outgoing'/><perm access='iq'>"
          "<namespace ns='urn:=c' type='set'/><namespace ns='urn:a' type='both'/><namespace "

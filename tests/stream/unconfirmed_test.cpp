@@ -85,3 +85,36 @@ TEST_CASE("of more than there may be the oldest is forgotten") {
     CHECK(unconfirmed.size() == 6);
     CHECK(left(unconfirmed) == "234bcd");
 }
+
+TEST_CASE("a stanza with a huge id is nobody's burden") {
+    Unconfirmed unconfirmed;
+    unconfirmed.written(message(std::string(1025, 'i')), {}, start, most);
+    unconfirmed.written(request(std::string(1025, 'i')), {}, start, most);
+    CHECK(unconfirmed.size() == 0);
+    const std::string longish(1024, 'i');
+    unconfirmed.written(request(longish), {}, start, most);
+    unconfirmed.written(request(longish.substr(1) + "j"), {}, start, most);
+    CHECK(unconfirmed.size() == 2);
+    unconfirmed.received(*stanza("<iq type='result' from='c@d' to='a@b/1' id='" + longish + "'/>"));
+    CHECK(left(unconfirmed) == longish.substr(1) + "j");
+}
+
+TEST_CASE("of large stanzas no more is kept than what an error is made of") {
+    Unconfirmed unconfirmed;
+    const std::string text(100000, 'x');
+    for (const auto& xml :
+         {"<message type='chat' from='a@b' to='c@d' id='m'><body>" + text + "</body></message>",
+          "<iq type='set' from='a@b/1' to='c@d' id='r'><x xmlns='urn:x'>" + text + "</x></iq>"}) {
+        auto large = stanza(xml);
+        const std::weak_ptr<const Stanza> seen = large;
+        unconfirmed.written(large, {}, start, most);
+        large.reset();
+        CHECK(seen.expired());
+    }
+    std::string errors;
+    unconfirmed.takeAll([&errors](const StanzaPtr& one, const Hold&) {
+        errors += one->error({Condition::RemoteServerTimeout, ""})->toXml("jabber:client");
+    });
+    CHECK(errors.find("<message from='c@d' to='a@b' id='m' type='error'>") != std::string::npos);
+    CHECK(errors.find("<iq from='c@d' to='a@b/1' id='r' type='error'>") != std::string::npos);
+}
