@@ -109,6 +109,8 @@ private:
 
     // Files
     Task<Outcome> announceUpload(Call& call);
+    Task<Outcome> listUploads(Call& call);
+    Task<Outcome> removeUpload(Call& call);
 
     // Live
     Task<Outcome> openEvents(Call& call);

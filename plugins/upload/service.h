@@ -14,6 +14,8 @@
 
 namespace epode::upload {
 
+inline constexpr std::string_view ownFilesNs = "urn:epode:upload:files";
+
 class Service final : public Plugin {
 public:
     explicit Service(PluginContext& context);
@@ -46,6 +48,8 @@ private:
 
     // own_files.cpp
     Task<AdHocReply> ownFiles(const AdHocCall& call);
+    Task<Reply> tellOwnFiles(const Iq& iq);
+    Task<Reply> deleteOwnFiles(const Iq& iq);
 
     // care.cpp
     void takeCare(PluginContext& context);

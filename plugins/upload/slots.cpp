@@ -49,6 +49,10 @@ void Service::serveSlots(PluginContext& context, ServedDomain& domain) {
     });
     context.onIq(StanzaType::Get, requestElement, Addressee::Domain, domain, this,
                  &Service::giveSlot);
+    context.onIq(StanzaType::Get, QName{ownFilesNs, "files"}, Addressee::Domain, domain, this,
+                 &Service::tellOwnFiles);
+    context.onIq(StanzaType::Set, QName{ownFilesNs, "files"}, Addressee::Domain, domain, this,
+                 &Service::deleteOwnFiles);
 }
 
 Task<std::optional<Service::Owner>> Service::ownerOf(const Iq& iq) const {

@@ -36,7 +36,7 @@ Service::Service(PluginContext& context)
         uploadLog.warning("there are no small pictures: the server was built without them",
                           {{"host", host_}});
     serveSlots(context, context.serve(domain));
-    context.onAdHoc({.node = "urn:epode:upload:files", .name = "My uploaded files"}, this,
+    context.onAdHoc({.node = std::string{ownFilesNs}, .name = "My uploaded files"}, this,
                     &Service::ownFiles);
 }
 

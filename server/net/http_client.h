@@ -41,8 +41,7 @@ class HttpClient {
 public:
     // Without threads, calls block the turn that makes them: for tests on virtual time.
     explicit HttpClient(unsigned threads);
-    // Ends the calls under way, whose answers are problems. Waits for one that still looks up a
-    // name.
+    // Ends the calls under way, whose answers are problems.
     ~HttpClient();
     HttpClient(const HttpClient&) = delete;
     HttpClient& operator=(const HttpClient&) = delete;

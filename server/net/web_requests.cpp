@@ -208,6 +208,8 @@ void WebRequests::Transfer::prepare() {
     set(CURLOPT_PROTOCOLS_STR, "http,https");
     set(CURLOPT_PROXY, "");
     set(CURLOPT_NOSIGNAL, 1L);
+    // Whoever gives up waits for no name that is still looked up: that thread ends by itself.
+    set(CURLOPT_QUICK_EXIT, 1L);
     set(CURLOPT_TIMEOUT_MS, milliseconds(request_->deadline));
     set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request_->patience));
     set(CURLOPT_LOW_SPEED_LIMIT, 1L);

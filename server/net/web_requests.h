@@ -77,8 +77,7 @@ public:
     // Waits; throws WebFailure when there is no answer.
     WebAnswer ask(const WebRequest& request);
 
-    // From any thread: requests under way fail at once, but for one that looks up a name, and so do
-    // all after.
+    // From any thread: requests under way fail at once, and so do all after.
     void stop();
 
 private:

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Uploads in a bucket of OpenStack Swift, from Debian: s3_test.py CASE, which starts both servers."""
+"""Uploads in a bucket of OpenStack Swift, from Debian: s3_test.py CASE, which starts both servers; or s3_test.py page
+COMMAND… for another test with such servers, where whoever fetches is sent to the bucket."""
 import asyncio
 import contextlib
 import os
@@ -192,15 +193,20 @@ CASES = {"through": through, "redirect": redirect, "refused": refused, "tls": th
          "untrusted": untrusted, "moving": moving}
 PICTURES = 'thumbnails = true\nremove_image_metadata = ["message"]'
 REDIRECT = 's3_downloads = "redirect"'
-MORE = {"through": PICTURES, "tls": PICTURES, "redirect": REDIRECT, "tls_redirect": REDIRECT}
-WITH_TLS = ("tls", "tls_redirect", "untrusted")
+MORE = {"through": PICTURES, "tls": PICTURES, "redirect": REDIRECT, "tls_redirect": REDIRECT, "page": REDIRECT}
+WITH_TLS = ("tls", "tls_redirect", "untrusted", "page")
 
 
 @contextlib.contextmanager
 def tls_in_front(folder, url, trusted):
     """Debian's HAProxy before it, with a certificate for localhost: its address and the authority."""
     authority = federation.Authority(folder)
-    both = authority.certify("localhost", trusted)[2]
+    chain, key, both = authority.certify("localhost", trusted)
+    # A browser of the tests knows the authority by its key, which has to come along.
+    with open(both, "w") as out:
+        for name in (chain, authority.certificate, key) if trusted else (chain, key):
+            with open(name) as part:
+                out.write(part.read())
     port = swift.free_ports(1)[0]
     config = os.path.join(folder, "haproxy.cfg")
     swift.write(config, f"""global
@@ -235,7 +241,7 @@ backend swift
         process.wait(20)
 
 
-def with_both(case):
+def with_both(case, command=()):
     """Swift first, for its address is a part of the server's configuration."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="epode-s3-"))
@@ -248,7 +254,8 @@ def with_both(case):
         swift.write(secret, swift.KEY + "\n")
         here = os.path.dirname(os.path.abspath(__file__))
         return subprocess.run(
-            [sys.executable, os.path.join(here, "server.py"), "--", sys.executable, os.path.abspath(__file__), case],
+            [sys.executable, os.path.join(here, "server.py"), "--",
+             *(command or (sys.executable, os.path.abspath(__file__), case))],
             env={**os.environ, "EPODE_TEST_S3": url, "EPODE_TEST_S3_SEEN": seen, "EPODE_TEST_S3_CA": authority,
                  "EPODE_TEST_SWIFT": str(processes["proxy"].pid),
                  "EPODE_TEST_UPLOAD": f"""s3_url = "{seen}/{BUCKET}"
@@ -259,6 +266,8 @@ s3_part_bytes = "5 MiB"
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["page"]:
+        sys.exit(with_both("page", sys.argv[2:]))
     if len(sys.argv) == 2 and sys.argv[1] in CASES and not URL:
         sys.exit(with_both(sys.argv[1]))
     asyncio.run(asyncio.wait_for(support.run_case(CASES, sys.argv[1:])(), 5 * support.PATIENCE))

@@ -463,6 +463,58 @@ TEST_CASE("a place for a file is the one that clients of XMPP get") {
               .outcome() == "400 bad-request");
 }
 
+TEST_CASE("people see and delete what they have uploaded, and nobody else's") {
+    Stage stage;
+    const auto token = stage.tokenOf("juliet");
+    const std::string site = "https://capulet.example:5281";
+    WebClient web{stage.server};
+    const auto upload = [&](const std::string& name) {
+        const auto told = stage.post("/uploads", token,
+                                     R"({"name":")" + name + R"(","bytes":4,"type":"image/png"})");
+        web.ask("PUT " + told.text("put").substr(site.size()) +
+                " HTTP/1.1\r\nHost: capulet.example\r\nContent-Length: 4\r\n\r\nring");
+        stage.server.advance(std::chrono::seconds{1});
+        return told.text("get");
+    };
+    CHECK(stage.get("/uploads", token).list("uploads").empty());
+    const auto first = upload("ring.png");
+    const auto second = upload("chain.png");
+    const auto page = stage.get("/uploads?limit=1", token);
+    CHECK(page.text("count") == "2");
+    CHECK(page.text("bytes") == "8");
+    REQUIRE(page.list("uploads").size() == 1);
+    const auto newest = page.list("uploads")[0];
+    CHECK(newest->get("name").toString() == "chain.png");
+    CHECK(newest->get("get").toString() == second);
+    CHECK(newest->get("type").toString() == "image/png");
+    CHECK(newest->get("purpose").toString() == "message");
+    const auto id = newest->get("id").toString();
+    const auto older = stage.get("/uploads?before=" + id, token).list("uploads");
+    REQUIRE(older.size() == 1);
+    CHECK(older[0]->get("get").toString() == first);
+    // Nobody else sees or removes them.
+    const auto his = stage.tokenOf("romeo");
+    CHECK(stage.get("/uploads", his).list("uploads").empty());
+    CHECK(stage.ask("DELETE", "/uploads/" + id, his).outcome() == "404 not-found");
+    CHECK(stage.ask("DELETE", "/uploads/" + id, token).status == 204);
+    CHECK(stage.ask("DELETE", "/uploads/" + id, token).outcome() == "404 not-found");
+    CHECK(statusOf(web.get(second.substr(site.size()))) == "404");
+    CHECK(statusOf(web.get(first.substr(site.size()))) == "200");
+    CHECK(stage.get("/uploads", token).text("count") == "1");
+    for (const std::string wrong : {"?before=0", "?before=x", "?limit=0", "?limit=101"})
+        CHECK(stage.get("/uploads" + wrong, token).outcome() == "400 bad-request");
+    CHECK(stage.ask("DELETE", "/uploads/x", token).status >= 400);
+    // Past the interface as well.
+    auto& juliet = stage.server.login(juliets + "/phone");
+    const std::string ns = "urn:epode:upload:files";
+    for (const std::string wrong :
+         {"<delete/>", "<delete id='x'/>", "<delete id='1x'/>", "<keep id='1'/>"})
+        CHECK(outcome(juliet.ask("set", "<files xmlns='" + ns + "'>" + wrong + "</files>",
+                                 "upload.capulet.example")) == "modify bad-request");
+    CHECK(outcome(juliet.ask("get", "<files xmlns='" + ns + "' max='-1'/>",
+                             "upload.capulet.example")) == "modify bad-request");
+}
+
 TEST_CASE("requests find their account on whatever loop they come in") {
     Stage stage{{}, 3};
     const auto token = stage.tokenOf("juliet");

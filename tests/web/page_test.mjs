@@ -136,7 +136,7 @@ async function invitedToRoom() {
     await juliet.page.fill('#converse-login-jid', 'juliet');
     await juliet.page.fill('#converse-login-password', accounts.juliet);
     await juliet.page.click('#converse-login button[type=submit]');
-    await juliet.page.locator('.epode-offer', { hasText: `orchard@conference.${DOMAIN}` }).waitFor();
+    await juliet.page.locator('.epode-offer', { hasText: 'to the room orchard.' }).waitFor();
     await juliet.shoot('invited-to-room');
     await juliet.page.locator('.epode-offer-accept').click();
     await juliet.page.locator('converse-muc textarea.chat-textarea').waitFor();

@@ -14,6 +14,8 @@ export const accounts = Object.fromEntries((env.EPODE_TEST_ACCOUNTS ?? '').split
 export const SECURE = `https://${DOMAIN}:${env.EPODE_TEST_HTTPS_PORT}`;
 // Where the server of the tests has files put and fetched: another origin than the page's.
 export const FILES = `https://localhost:${env.EPODE_TEST_FILES_PORT ?? env.EPODE_TEST_HTTPS_PORT}`;
+// Where they lie, when it leads there: a bucket.
+const BUCKET = env.EPODE_TEST_S3_SEEN ?? FILES;
 export const LOCAL = `http://127.0.0.1:${env.EPODE_TEST_HTTP_PORT}`;
 // Long enough for a busy machine; nothing waits this long unless something is wrong.
 export const PATIENCE = 30000;
@@ -47,14 +49,17 @@ async function browser() {
     if (!program) skip('chromium is not installed');
     const { chromium } = modules('playwright-core');
     // The tests' own authority is good, as one of the system's: what only is not refused is not cached.
-    const authority = new crypto.X509Certificate(fs.readFileSync(env.EPODE_TEST_CA));
-    const key = crypto.createHash('sha256').update(authority.publicKey.export({ type: 'spki', format: 'der' }));
+    const keys = [env.EPODE_TEST_CA, env.EPODE_TEST_S3_CA].filter(Boolean).map((file) => {
+        const authority = new crypto.X509Certificate(fs.readFileSync(file));
+        return crypto.createHash('sha256').update(authority.publicKey.export({ type: 'spki', format: 'der' }))
+            .digest('base64');
+    });
     shared = await chromium.launch({
         executablePath: program,
         headless: true,
         args: ['--no-sandbox', '--disable-quic', '--disable-background-networking', '--disable-component-update',
                '--no-first-run', '--disable-dev-shm-usage', '--disable-gpu',
-               '--ignore-certificate-errors-spki-list=' + key.digest('base64'),
+               '--ignore-certificate-errors-spki-list=' + keys.join(','),
                // The host is here, and there is no other one.
                `--host-resolver-rules=MAP ${DOMAIN} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost`],
     });
@@ -253,7 +258,7 @@ export class Person {
 export function nothingWentWrong() {
     for (const person of everybody) {
         assert.deepEqual(person.problems, [], `in the browser of ${person.name}`);
-        const own = [person.base, FILES].map((address) => new URL(address).host);
+        const own = [person.base, FILES, BUCKET].map((address) => new URL(address).host);
         const foreign = person.requests.filter((address) =>
             !address.startsWith('data:') && !address.startsWith('blob:') && !own.includes(new URL(address).host));
         assert.deepEqual(foreign, [], `asked by the browser of ${person.name}`);

@@ -86,7 +86,7 @@ function offer(_converse, env, facts) {
     else if (!wants && facts.contact) dialog.append(say(`${facts.contact} is a contact of yours already.`));
     else if (!wants) dialog.append(say('This invitation is for a new account, and you have one.'));
     if (wants && facts.contact && !isContact) dialog.append(say(`${facts.contact} invites you to be contacts of each other.`));
-    if (wants && facts.room) dialog.append(say(`You are invited to the room ${facts.room}.`));
+    if (wants && facts.room) dialog.append(say(`You are invited to the room ${shownRoom(_converse, facts.room)}.`));
 
     const buttons = element('div', { className: 'epode-offer-buttons' });
     if (wants) {
@@ -110,6 +110,12 @@ function offer(_converse, env, facts) {
     dialog.append(buttons);
     document.body.append(dialog);
     dialog.showModal();
+}
+
+// A room of this server is known by its name.
+function shownRoom(_converse, room) {
+    const end = '@' + _converse.api.settings.get('muc_domain');
+    return room.endsWith(end) ? room.slice(0, -end.length) : room;
 }
 
 // Asks to see the contact, with the token, and lets him see us: he asks back at once.
