@@ -12,6 +12,7 @@ StanzaPtr Stanza::readdressed(const StanzaPtr& stanza, Jid to) {
     copy->to_ = std::move(to);
     copy->id_ = stanza->id_;
     copy->lang_ = stanza->lang_;
+    copy->agent_ = stanza->agent_;
     copy->inner_ = stanza->inner_;
     copy->type_ = stanza->type_;
     return copy;

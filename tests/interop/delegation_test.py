@@ -34,7 +34,7 @@ MORE = {
 roster_access = "both"
 message_access = "outgoing"
 """,
-    "pep": f"""delegated = ["{PUBSUB}", "{PUBSUB}#owner", "{DELEGATION}:bare:disco#info:*", "{DELEGATION}:bare:disco#items:*"]
+    "pep": f"""delegated = ["{PUBSUB}", "{PUBSUB}#owner", "urn:xmpp:mam:2 node", "{DELEGATION}:bare:disco#info:*", "{DELEGATION}:bare:disco#items:*"]
 roster_access = "both"
 message_access = "outgoing"
 presence_access = "managed_entity"
@@ -305,7 +305,7 @@ def with_server(case):
     more = '[component."managing.@DOMAIN@"]\nsecret = "@COMPONENT_SECRET@"\n' + MORE[case]
     return subprocess.run(
         [sys.executable, os.path.join(here, "server.py"), "--", sys.executable, os.path.abspath(__file__), case],
-        env={**os.environ, "EPODE_TEST_MORE": more}).returncode
+        env={**os.environ, "EPODE_TEST_MORE": more, "EPODE_TEST_DISABLED": "pubsub" if case == "pep" else ""}).returncode
 
 
 if __name__ == "__main__":

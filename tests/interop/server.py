@@ -14,7 +14,7 @@ The command finds in its environment:
   EPODE_TEST_CONTROL    epodectl with the server's socket, as one line for a shell (Epode only)
   EPODE_TEST_TURN_PORT, EPODE_TEST_TURN_SECRET   of a TURN server that clients are told of; a test starts it
   EPODE_TEST_UPLOAD, when it is set before, are further lines of the server's configuration for uploads,
-  EPODE_TEST_MORE further sections of it (Epode only).
+  EPODE_TEST_MORE further sections of it, EPODE_TEST_DISABLED plugins that it does without (Epode only).
 The server is Epode ($EPODE_SERVER, default build/bin/epoded), or with EPODE_TEST_SERVER=prosody
 Debian's Prosody, which shows that a test is fair. With EPODE_TEST_HOST, EPODE_TEST_PORT and the others
 set already, that running server is used as it is.
@@ -102,7 +102,9 @@ class Server:
         os.mkdir(self.data)
         self.log = os.path.join(folder, "server.log")
         # First: others of these names may be in it.
-        self.values = {"MORE": os.environ.get("EPODE_TEST_MORE", ""), "DATA": self.data, "PORT": self.port, "TLS_PORT": self.tls_port, "DOMAIN": DOMAIN,
+        self.values = {"MORE": os.environ.get("EPODE_TEST_MORE", ""),
+                       "DISABLED": ", ".join(f'"{name}"' for name in os.environ.get("EPODE_TEST_DISABLED", "").split()),
+                       "DATA": self.data, "PORT": self.port, "TLS_PORT": self.tls_port, "DOMAIN": DOMAIN,
                        "CERTIFICATE": os.path.join(folder, "server.pem"), "KEY": os.path.join(folder, "server.key"),
                        "TURN_PORT": self.turn_port, "TURN_SECRET": self.turn_secret,
                        "PROXY_PORT": self.proxy_port, "COMPONENT_PORT": self.component_port,
