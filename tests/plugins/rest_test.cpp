@@ -79,8 +79,9 @@ TEST_CASE("each operation needs its token, with its scope") {
         for (const auto* name : {"{address}", "{room}", "{with}"})
             if (const auto at = path.find(name); at != std::string::npos)
                 path.replace(at, std::string_view{name}.size(), "romeo@capulet.example");
-        if (const auto at = path.find("{name}"); at != std::string::npos)
-            path.replace(at, 6, "status");
+        for (const auto* name : {"{name}", "{file}"})
+            if (const auto at = path.find(name); at != std::string::npos)
+                path.replace(at, std::string_view{name}.size(), "status");
         const auto outcome = [&](std::string_view token) {
             return stage.ask(toText(operation.method), path, token).outcome();
         };
