@@ -207,6 +207,13 @@ void TlsSession::close(std::string& toPeer) {
     output_ = nullptr;
 }
 
+// What comes with the first one is kept for nobody: each takes some KiB. The first one itself is
+// the session's for good.
+void TlsSession::forgetPeer() {
+    for (auto* chain : {SSL_get_peer_cert_chain(ssl_.get()), SSL_get0_verified_chain(ssl_.get())})
+        while (chain && sk_X509_num(chain) > 0) X509_free(sk_X509_pop(chain));
+}
+
 TlsSession::State TlsSession::fail() {
     failures.add();
     failure_ = takeOpensslError();
