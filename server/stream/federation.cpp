@@ -233,21 +233,37 @@ void Federation::acknowledgeWayBack(const std::string& local, const std::string&
     });
 }
 
-void Federation::noteResumable(const std::string& id, unsigned shard) {
+bool Federation::noteResumable(const std::string& id, const std::string& remote,
+                               const Remotes& home) {
     const std::lock_guard lock{mutex_};
-    resumables_[id] = shard;
+    const unsigned shard = home.shard().number();
+    if (const auto known = resumables_.find(id); known != resumables_.end()) {
+        known->second.shard = shard;
+        return true;
+    }
+    const auto domain = resumablesOf_.find(remote);
+    const std::size_t count = domain == resumablesOf_.end() ? 0 : domain->second;
+    if (resumables_.size() >= home.settings().resumableMax ||
+        count >= home.settings().resumablePerDomainMax)
+        return false;
+    resumables_.emplace(id, ResumablePlace{shard, remote});
+    ++resumablesOf_[remote];
+    return true;
 }
 
 void Federation::forgetResumable(const std::string& id, unsigned shard) {
     const std::lock_guard lock{mutex_};
     const auto found = resumables_.find(id);
-    if (found != resumables_.end() && found->second == shard) resumables_.erase(found);
+    if (found == resumables_.end() || found->second.shard != shard) return;
+    const auto domain = resumablesOf_.find(found->second.remote);
+    if (--domain->second == 0) resumablesOf_.erase(domain);
+    resumables_.erase(found);
 }
 
 std::optional<unsigned> Federation::homeOfResumable(const std::string& id) {
     const std::lock_guard lock{mutex_};
     const auto found = resumables_.find(id);
-    return found == resumables_.end() ? std::nullopt : std::optional{found->second};
+    return found == resumables_.end() ? std::nullopt : std::optional{found->second.shard};
 }
 
 void Federation::takeResumable(Shard& shard, std::uint64_t stream, const std::string& id,

@@ -291,6 +291,22 @@ const Option<Duration> resumeTimeout{
         "anything (XEP-0198).",
     .scope = Scope::Server,
 };
+const Option<std::int64_t> resumableMax{
+    .key = "s2s.resumable_max",
+    .fallback = 20000,
+    .range = {1, 10000000},
+    .help =
+        "How many connections of other servers, lost ones among them, can be resumed at a time; "
+        "further ones do without.",
+    .scope = Scope::Server,
+};
+const Option<std::int64_t> resumablePerDomainMax{
+    .key = "s2s.resumable_per_domain_max",
+    .fallback = 200,
+    .range = {1, 1000000},
+    .help = "How many of them may be of one domain.",
+    .scope = Scope::Server,
+};
 const Option<std::int64_t> domainsMax{
     .key = "s2s.domains_max",
     .fallback = 20000,
@@ -396,6 +412,8 @@ std::vector<OptionRef> remoteOptions() {
             &idleTimeout,
             &answerTimeout,
             &resumeTimeout,
+            &resumableMax,
+            &resumablePerDomainMax,
             &domainsMax};
 }
 
@@ -434,6 +452,8 @@ RemoteSettings::RemoteSettings(const Settings& settings)
       pairsMax{std::size_t(settings.get(::epode::pairsMax))},
       unauthenticatedMax{settings.get(::epode::unauthenticatedMax)},
       connectionsMax{std::size_t(settings.get(::epode::connectionsMax))},
+      resumableMax{std::size_t(settings.get(::epode::resumableMax))},
+      resumablePerDomainMax{std::size_t(settings.get(::epode::resumablePerDomainMax))},
       isBidirectional{settings.get(bidirectional)},
       usesDane{settings.get(dane)},
       rate{.bytesPerSecond = double(settings.get(bytesPerSecond)),

@@ -70,6 +70,8 @@ struct RemoteSettings {
     std::size_t pairsMax;
     std::int64_t unauthenticatedMax;
     std::size_t connectionsMax;  // of one domain
+    std::size_t resumableMax;
+    std::size_t resumablePerDomainMax;
     bool isBidirectional;
     bool usesDane;
     RemoteRate rate;
