@@ -593,14 +593,15 @@ void RemoteLink::mayVerify() {
         if (!std::exchange(one.isSent, true)) stream_->verify(one.id, one.key);
 }
 
-void RemoteLink::verified(const std::string& id, Verdict verdict) {
+bool RemoteLink::verified(const std::string& id, Verdict verdict) {
     const auto found = std::find_if(verifications_.begin(), verifications_.end(),
                                     [&id](const auto& one) { return one.isSent && one.id == id; });
-    // Nobody has asked: it is not believed (XEP-0220, 3.1).
-    if (found == verifications_.end()) return;
+    // It is not believed (XEP-0220, 3.1).
+    if (found == verifications_.end()) return false;
     auto done = std::move(found->done);
     verifications_.erase(found);
     done(verdict);
+    return true;
 }
 
 void RemoteLink::endVerifications(Verdict verdict) {

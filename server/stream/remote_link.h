@@ -100,7 +100,8 @@ public:
     void notResumed(std::optional<std::uint32_t> handled);
     // False when it was never sent so much.
     bool acknowledged(std::uint32_t h);
-    void verified(const std::string& id, Verdict verdict);
+    // False when nobody has asked.
+    bool verified(const std::string& id, Verdict verdict);
     // The connection is over: before it was ready, with whether other places may be better; or
     // after.
     void failed(RemoteFailure failure, bool mayTryOthers);

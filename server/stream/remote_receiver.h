@@ -10,8 +10,8 @@
 #include "stream/remote_stream.h"
 #include "stream/store_pressure.h"
 
-#include <deque>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -64,6 +64,7 @@ protected:
     void endReceiving();
 
     void onData(std::string_view bytes) override;
+    void ending(const StreamError& error) override;
 
 private:
     void receiveKey(const DialbackElement& request, const std::string& streamId);
@@ -84,9 +85,10 @@ private:
     std::vector<RemoteAllowance::Place> places_;
     std::size_t stanzas_ = 0;  // of this read
     Timer rateTimer_;
+    std::optional<SteadyTime> complainedAt_;  // that it sends too much
     StorePressure pressure_;
     std::shared_ptr<AckWindow> window_;
-    std::deque<std::uint32_t> asked_;
+    Queue<std::uint32_t> asked_;
     Timer late_;
 };
 
