@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/hold.h"
+#include "core/queue.h"
 #include "stream/dialback.h"
 #include "stream/remote_allowance.h"
 #include "stream/remote_link.h"

@@ -120,6 +120,35 @@ TEST_CASE(
     if (isTrusted) CHECK(verona.madeTo(*verona.capulet) == 0);
 }
 
+TEST_CASE("bidi: when the network hangs, what was on its way back comes once") {
+    const unsigned shards = GENERATE(1u, 3u);
+    const bool isTrusted = GENERATE(true, false);
+    Verona verona{shards, "answer_timeout = '10s'\n"};
+    verona.world.placeOf(*verona.capulet).isTrusted = isTrusted;
+    auto& juliet = verona.capulet->login("juliet@capulet.example/balcony");
+    auto& romeo = verona.montague->login("romeo@montague.example/orchard");
+    juliet.send(chat("romeo@montague.example", "Begin", "m1"));
+    verona.world.advance(15s);
+    REQUIRE(bodies(romeo) == std::vector<std::string>{"Begin"});
+    // It arrives; that it has, doesn't.
+    romeo.send(chat("juliet@capulet.example", "Line 0", "m2"));
+    verona.world.advance(6ms);
+    for (const auto& link : verona.world.links)
+        if (const auto open = link.lock()) open->stall();
+    REQUIRE(bodies(juliet) == std::vector<std::string>{"Line 0"});
+    romeo.send(chat("juliet@capulet.example", "Line 1", "m3"));
+    juliet.send(chat("romeo@montague.example", "I hear", "m4"));
+    // Who has made the connection isn't the first to notice.
+    verona.world.advance(9s);
+    verona.world.advance(40s);
+    CHECK(bodies(juliet) == std::vector<std::string>{"Line 1"});
+    CHECK(bodies(romeo) == std::vector<std::string>{"I hear"});
+    // It goes on as if nothing had been.
+    romeo.send(chat("juliet@capulet.example", "Line 2", "m5"));
+    verona.world.advance(2s);
+    CHECK(bodies(juliet) == std::vector<std::string>{"Line 2"});
+}
+
 TEST_CASE("bidi: when who has made the connection is gone, the other one makes its own") {
     Verona verona;
     auto& juliet = verona.capulet->login("juliet@capulet.example/balcony");
