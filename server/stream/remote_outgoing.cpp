@@ -103,9 +103,10 @@ void RemoteOutgoing::onSecured() {
     find(RemoteStep::Tls, true,
          (target_.isDirectTls ? "TLS from the first byte: " : "STARTTLS: ") + tls->version + ", " +
              tls->cipher + ".");
+    // Nothing of this stream was said yet: without a header there is no end to be written.
+    restart();
     if (!judge()) return;
     phase_ = Phase::Header;
-    restart();
     sendHeader({});
 }
 
@@ -476,6 +477,8 @@ void RemoteOutgoing::ready(bool isManaged, std::string id, std::optional<std::ui
     patience_ = {};
     phase_ = Phase::Ready;
     noteActivity();
+    // Its certificate was read.
+    transport().forgetLoginSecrets();
     if (id.size() > 1024) id.clear();
     link_->ready({.isManaged = isManaged,
                   .isBidirectional = isWayBack_,
