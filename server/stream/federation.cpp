@@ -24,13 +24,13 @@ bool isBelow(std::string_view domain, std::string_view host) {
 
 }  // namespace
 
-Federation::Federation(Server& server, Parts parts, const Settings& settings)
+Federation::Federation(Server& server, Parts parts, const Settings& settings, bool isOn)
     : server_{server},
       parts_{std::move(parts)},
       store_{server.database()},
       // Known to nobody, and the same after a restart: keys that are on their way stay right.
       dialbackSecret_{hmac(Hash::Sha256, server.saltSecret(), "server dialback")} {
-    const auto read = std::make_shared<const RemoteSettings>(settings);
+    const auto read = std::make_shared<const RemoteSettings>(settings, isOn);
     unauthenticated_ = AddressLimit::make(read->unauthenticatedMax);
     queuedBytesMax_ = read->queuesBytesMax;
     for (unsigned i = 0; i < server.shardCount(); ++i)
@@ -39,8 +39,8 @@ Federation::Federation(Server& server, Parts parts, const Settings& settings)
 
 Federation::~Federation() = default;
 
-void Federation::configure(const Settings& settings) {
-    const auto read = std::make_shared<const RemoteSettings>(settings);
+void Federation::configure(const Settings& settings, bool isOn) {
+    const auto read = std::make_shared<const RemoteSettings>(settings, isOn);
     unauthenticated_->setMost(read->unauthenticatedMax);
     queuedBytesMax_ = read->queuesBytesMax;
     for (const auto& remotes : remotes_)
@@ -101,7 +101,7 @@ bool Federation::serves(std::string_view domain, Shard& shard) const {
 
 bool Federation::route(const StanzaPtr& stanza, const Hold& hold, Shard& from) {
     Remotes& mine = *remotes_[from.number()];
-    if (!mine.settings().isEnabled) return false;
+    if (!mine.settings().isOn) return false;
     // What others say goes to us alone (a domain of ours that has just gone).
     if (!serves(stanza->from().domain(), from)) return false;
     if (!mine.settings().allows(stanza->to().domain())) {

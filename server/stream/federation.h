@@ -40,11 +40,12 @@ public:
         ClientTls clientTls;
     };
 
-    Federation(Server& server, Parts parts, const Settings& settings);
+    // While it is not on, nothing leaves.
+    Federation(Server& server, Parts parts, const Settings& settings, bool isOn);
     ~Federation() override;
 
     // Other settings from now on. From any thread.
-    void configure(const Settings& settings);
+    void configure(const Settings& settings, bool isOn);
     // Brings back what waited for other servers before a restart. `done` runs on shard 0.
     void restore(UniqueFunction<void()> done);
     // Another server has connected, on the shard's thread.

@@ -10,11 +10,15 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-const Option<bool> enabled{
+const Option<std::string> enabled{
     .key = "s2s.enabled",
-    .fallback = false,
+    .fallback = "auto",
+    .choices = {"auto", "true", "false"},
     .help =
-        "Whether the server talks with other servers (federation); docs/federation.md leads there.",
+        "Whether the server talks with other servers (federation); docs/federation.md leads there. "
+        "\"auto\": as soon as a host has a certificate of an authority that others trust, also "
+        "when "
+        "it comes with a reload.",
     .takes = Takes::AtRestart,
     .scope = Scope::Server,
 };
@@ -417,9 +421,15 @@ std::vector<OptionRef> remoteOptions() {
             &domainsMax};
 }
 
+RemoteMode remoteMode(const Settings& settings) {
+    const std::string& mode = settings.get(enabled);
+    return mode == "auto"   ? RemoteMode::Auto
+           : mode == "true" ? RemoteMode::Always
+                            : RemoteMode::Never;
+}
+
 RemoteListen::RemoteListen(const Settings& settings)
-    : isEnabled{settings.get(enabled)},
-      addresses{settings.get(::epode::addresses)},
+    : addresses{settings.get(::epode::addresses)},
       starttlsPort{std::uint16_t(settings.get(port))},
       tlsPort{std::uint16_t(settings.get(::epode::tlsPort))} {}
 
@@ -430,8 +440,8 @@ RemoteDns::RemoteDns(const Settings& settings)
 
 std::string remoteAuthorities(const Settings& settings) { return settings.get(authorities); }
 
-RemoteSettings::RemoteSettings(const Settings& settings)
-    : isEnabled{settings.get(enabled)},
+RemoteSettings::RemoteSettings(const Settings& settings, bool isOn)
+    : isOn{isOn},
       dialback{settings.get(::epode::dialback) == "never"      ? Dialback::Never
                : settings.get(::epode::dialback) == "over-tls" ? Dialback::OverTls
                                                                : Dialback::Always},
