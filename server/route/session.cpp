@@ -30,6 +30,8 @@ constexpr auto ackPatience = std::chrono::seconds{2};
 // How long a client that has not shown itself yet may take to ask for stream management. What comes
 // for it until then goes back when its connection is lost.
 constexpr auto beginningTime = std::chrono::seconds{10};
+// More than that comes to a client which never asks, and only fills the store.
+constexpr std::size_t beginningMost = 100;
 
 StreamError tooMuchWaits() {
     return {.condition = StreamCondition::ResourceConstraint,
@@ -161,6 +163,7 @@ bool Session::isInUse() const {
 // Clients ask for stream management before they send presence; who doesn't will not ask for it.
 bool Session::isBeginning() const {
     return !sm_ && !wasAvailable_ && outlet_ &&
+           (!beginning_ || beginning_->messages.size() < beginningMost) &&
            account_.shard().executor().wallNow() < boundAt_ + beginningTime;
 }
 

@@ -189,6 +189,8 @@ class Server:
     NEEDS_ADDRESSES = False  # where a name would do for others
     FORGETS = False  # what it could not send
     PUTS_ASIDE = False  # for the next time, what arrives just when its receiver comes
+    log_level = "debug"
+    archive = True
     serves_others = True
 
     def __init__(self, folder, domain, host, authority, names, trusted=True, target=None):
@@ -258,7 +260,6 @@ class Server:
 
 
 class Epode(Server):
-    log_level = "debug"
     s2s_enabled = "true"
     s2s_settings = ""  # further ones
     settings = ""
@@ -282,6 +283,8 @@ tls_port = {self.https_port}
 public_url = "https://upload.{self.domain}:{self.https_port}"
 [log]
 level = "{self.log_level}"
+[archive]
+default = "{"always" if self.archive else "never"}"
 [registration]
 enabled = true
 per_address_max = 0
@@ -317,14 +320,16 @@ s2s_ports = {{ {self.s2s_port} }}
 http_ports = {{ }}
 https_ports = {{ }}
 modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "register_ibr", "dialback", "smacks", "offline", "pep", "blocklist",
-    "mam", "s2s_bidi" }}
+    "s2s_bidi"{', "mam"' if self.archive else ""} }}
+-- Its own collector costs two to three times the CPU.
+gc = {{ mode = "incremental", threshold = 200, speed = 500 }}
 allow_registration = true
 authentication = "internal_plain"
 s2s_require_encryption = true
 s2s_secure_auth = false
 unbound = {{ resolvconf = false, hoststxt = false, forward = "127.0.0.1@{self.names.port}",
              options = {{ ["do-not-query-localhost:"] = "no" }} }}
-log = {{ debug = "{self.folder}/log" }}
+log = {{ {self.log_level.replace("warning", "warn")} = "{self.folder}/log" }}
 ssl = {{ key = "{self.key}", certificate = "{self.chain}", cafile = "{self.authority.certificate}" }}
 VirtualHost "{self.domain}"
 Component "conference.{self.domain}" "muc"
@@ -355,7 +360,7 @@ class Ejabberd(Server):
         files = subprocess.run(["dpkg", "-L", "ejabberd"], capture_output=True, text=True, check=False).stdout.split()
         library = next(os.path.dirname(one) for one in files if re.search("/ejabberd-[0-9.-]+$", one))
         config = self.write("ejabberd.yml", f"""
-loglevel: debug
+loglevel: {self.log_level}
 hosts: [ "{self.domain}" ]
 certfiles: [ "{self.both}" ]
 ca_file: "{self.authority.certificate}"
@@ -379,7 +384,7 @@ modules:
   mod_blocking: {{}}
   mod_caps: {{}}
   mod_disco: {{}}
-  mod_mam: {{ default: always }}
+  mod_mam: {{ default: {"always" if self.archive else "never"} }}
   mod_muc:
     host: "conference.{self.domain}"
     access_create: all
@@ -396,6 +401,6 @@ modules:
         inetrc = self.write("inetrc", '{resolv_conf,""}.\n{lookup,[dns]}.\n{nameserver,{127,0,0,1},%d}.\n'
                             '{cache_size,0}.\n' % self.names.port)
         self.spawn(["erl", "-kernel", "inetrc", f'"{inetrc}"', "-mnesia", "dir", f'"{self.folder}/data"',
-                    "-s", "ejabberd", "-noinput"],
+                    "+K", "true", "-s", "ejabberd", "-noinput"],
                    {"EJABBERD_CONFIG_PATH": config, "EJABBERD_LOG_PATH": os.path.join(self.folder, "log"),
                     "ERL_LIBS": library, "HOME": self.folder})

@@ -63,6 +63,12 @@ TEST_CASE("what comes before stream management is on is not lost with the connec
         juliet.send("</stream:stream>");
         CHECK(later() == nothing);
     }
+    SECTION("as far as so much can come by chance") {
+        for (int i = 0; i < 120; ++i) writes();
+        CHECK(heard(juliet).size() == 120);
+        juliet.cut();
+        CHECK(later().size() == 100);
+    }
     SECTION("unless it was there for some time") {
         writes();
         server.advance(std::chrono::seconds{11});
