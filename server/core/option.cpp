@@ -225,8 +225,10 @@ OptionRef::Read readAs(const void* opaque, const OptionRef::Raw& raw) {
     auto value = Kind<T>::from(raw);
     // What isn't only yes or no is written as if it were.
     if constexpr (std::is_same_v<T, std::string>) {
-        if (const auto* flag = std::get_if<bool>(&raw); flag && !option.choices.empty())
-            value = Kind<bool>::toml(*flag);
+        if (const auto* flag = std::get_if<bool>(&raw); flag && !option.choices.empty()) {
+            if (auto text = Kind<bool>::toml(*flag); isChoice(option.choices, text))
+                value = std::move(text);
+        }
     }
     if (!value) {
         std::string problem = "expected " + std::string{Kind<T>::expected};
