@@ -290,6 +290,8 @@ void RemoteLink::ponged(const std::string& id) {
 }
 
 bool RemoteLink::acknowledged(std::uint32_t h) {
+    // What is counted was sent on another connection, which may still be resumed.
+    if (state_ != State::Ready) return true;
     const std::uint32_t newly = h - smHandled_;        // wraps at 2^32, as h does
     if (newly > written_) return newly > 0x80000000u;  // an old <a/> repeated is no offence
     smHandled_ = h;
