@@ -269,6 +269,47 @@ TEST_CASE("bidi: who acknowledges more than it got loses the connection, and not
     CHECK(again.streamError().empty());
 }
 
+TEST_CASE("bidi: what was on its way back is sent anew when nobody resumes it") {
+    Stage stage;
+    auto& juliet = stage.server->login("juliet@capulet.example/balcony");
+    auto& peer = stage.secured("montague.example", showing({"montague.example"}));
+    peer.send(bidi).send(Stage::auth("montague.example")).send(header("montague.example"));
+    peer.forget().send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+    REQUIRE(has(peer.next(), "resume='true'"));
+    juliet.send(chat("romeo@montague.example", "Hark", "m1"));
+    stage.world.advance(1s);
+    REQUIRE(has(peer.next(), "Hark"));
+    // It is gone without a word, and there is another one that knows nothing of it.
+    std::vector<std::unique_ptr<Impostor>> impostors;
+    stage.world.say("montague.example", DnsType::A,
+                    {writeAddress(*IpAddress::parse("192.0.2.66"))});
+    stage.world.listeners["192.0.2.66"] = [&](std::unique_ptr<Transport> transport) {
+        impostors.push_back(std::make_unique<Impostor>(std::move(transport), "montague.example"));
+        impostors.back()->features = "<sm xmlns='urn:xmpp:sm:3'/>";
+        impostors.back()->hears = [](Impostor& impostor, const Element& element) {
+            if (element.is("result", "jabber:server:dialback"))
+                impostor.send(
+                    "<db:result from='montague.example' to='capulet.example' type='valid'/>");
+            // An acknowledgement of nothing is no offence, and means nothing.
+            if (element.is("enable", ns::streamManagement))
+                impostor.send("<enabled xmlns='urn:xmpp:sm:3'/><a xmlns='urn:xmpp:sm:3' h='0'/>");
+        };
+    };
+    peer.transport().abort();
+    const auto heard = [&] {
+        std::string text;
+        for (const auto& impostor : impostors)
+            for (const auto& xml : impostor->heard) text += xml;
+        return text;
+    };
+    stage.world.advance(6s);
+    CHECK(has(heard(), "<enable"));
+    CHECK(isNot(heard(), "Hark"));
+    stage.world.advance(10s);
+    CHECK(has(heard(), "Hark"));
+    CHECK(heard().find("Hark") == heard().rfind("Hark"));
+}
+
 TEST_CASE("bidi: on our own connection the other server speaks for itself alone") {
     Stage stage;
     auto& juliet = stage.server->login("juliet@capulet.example/balcony");
