@@ -29,6 +29,7 @@
 #include "stream/remote_options.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -45,6 +46,12 @@ const Log serverLog{"server"};
 
 constexpr unsigned workerThreads = 2;
 constexpr std::size_t saltSecretBytes = 32;
+
+void giveBackMemory() {
+#ifdef __GLIBC__
+    ::malloc_trim(0);
+#endif
+}
 
 // Without a component there is nobody to listen for.
 ComponentListen componentListenOf(const Config& config) {
@@ -114,6 +121,8 @@ Application::Application(StartRequest request, ConfigPtr config, std::unique_ptr
     startLoops();
     listen();
     startControl();
+    // What was only needed to start is a third of the memory of a small server.
+    giveBackMemory();
     serverLog.notice("serving", {{"host", config_->hosts.front()}, {"shards", std::int64_t(loops_.size())}});
     notifyReady("Serving " + config_->hosts.front());
     if (const auto interval = watchdogInterval())
@@ -135,7 +144,7 @@ void Application::startServer() {
     components_ = std::make_unique<Components>(*server_);
     components_->configure(*config_->settings, config_->components);
     server_->addElsewhere(*components_);
-    startFederation();
+    federation_ = std::make_unique<FederationControl>(*server_, loops_, *config_, data_);
     plugins_->wire(*server_, *config_->settings);
 
     TlsProfile profile{.alpn = {"xmpp-client"},
@@ -146,39 +155,15 @@ void Application::startServer() {
     http_ = std::make_unique<HttpFace>(*server_, streams_, config_->settings);
 }
 
-void Application::startFederation() {
-    const Settings& settings = *config_->settings;
-    if (!RemoteListen{settings}.isEnabled) return;
-    remoteTls_ = std::make_unique<RemoteTls>(certificateFiles(settings, config_->hosts, data_),
-                                             remoteAuthorities(settings));
-    const RemoteDns dns{settings};
-    resolver_ = std::make_unique<UnboundResolver>(
-        *loops_.front(), UnboundResolver::Settings{.servers = dns.servers,
-                                                   .trustAnchors = dns.trustAnchors,
-                                                   .patience = dns.patience});
-    federation_ = std::make_unique<Federation>(
-        *server_,
-        Federation::Parts{.resolver = *resolver_,
-                          .dialer = dialer_,
-                          .tls = remoteTls_->server(),
-                          .clientTls = [&tls = *remoteTls_](const std::string& host, bool isDirect) {
-                              return tls.client(host, isDirect);
-                          }},
-        settings);
-    server_->addElsewhere(*federation_);
-}
-
 void Application::startLoops() {
     for (auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.run(); });
     // Sessions of before the restart are back before their clients are.
     std::promise<void> restored;
     server_->restore([&restored] { restored.set_value(); });
     restored.get_future().wait();
-    if (federation_) {
-        std::promise<void> queued;
-        federation_->restore([&queued] { queued.set_value(); });
-        queued.get_future().wait();
-    }
+    std::promise<void> queued;
+    federation_->restore([&queued] { queued.set_value(); });
+    queued.get_future().wait();
     std::promise<void> finished;
     loops_.front()->post([this, &finished] {
         start(server_->stores().accounts.finishRemovals(),
@@ -197,7 +182,7 @@ void Application::listen() {
         try {
             listenOn(i);
             listenForComponents(i, componentListen_);
-            if (federation_) listenForServers(i);
+            federation_->listen(unsigned(i));
         } catch (...) {
             failure = std::current_exception();
         }
@@ -205,29 +190,6 @@ void Application::listen() {
     if (failure) {
         stop();
         std::rethrow_exception(failure);
-    }
-}
-
-void Application::listenForServers(std::size_t loop) {
-    const RemoteListen where{*config_->settings};
-    for (const bool isDirectTls : {false, true}) {
-        const std::uint16_t port = isDirectTls ? where.tlsPort : where.starttlsPort;
-        if (port == 0) continue;
-        for (const auto& text : where.addresses) {
-            const auto address = IpAddress::parse(text, port);
-            if (!address) throw std::runtime_error{"s2s.addresses: " + text + " is no address."};
-            // Servers of many domains have many connections: those that haven't shown whose they are
-            // have a limit of their own.
-            listeners_[loop].push_back(std::make_unique<Listener>(
-                *loops_[loop],
-                Listener::Settings{.address = *address,
-                                   .directTls = isDirectTls ? &remoteTls_->server() : nullptr,
-                                   .limit = nullptr,
-                                   .isFirst = loop == 0},
-                [this, loop](std::unique_ptr<Transport> transport) {
-                    federation_->accept(unsigned(loop), std::move(transport));
-                }));
-        }
     }
 }
 
@@ -347,6 +309,8 @@ void Application::startControl() {
         result.fact("shards", loops_.size());
         result.fact("database", health.available ? std::string{"available"} : health.problem);
         result.fact("waiting-writes", health.waitingWrites);
+        const std::string whyOff = federation_->whyOff();
+        result.fact("federation", whyOff.empty() ? std::string{"on"} : "off: " + whyOff);
     };
     commands_ = addServerCommands(registry_, controls_);
     for (auto& command : addUserCommands(registry_, *server_)) commands_.push_back(std::move(command));
@@ -355,8 +319,9 @@ void Application::startControl() {
     for (auto& command : addCertCommands(registry_, *server_, [this] { return tls_->presented(); },
                                          remoteAuthorities(*config_->settings)))
         commands_.push_back(std::move(command));
-    if (federation_)
-        for (auto& command : addS2sCommands(registry_, *federation_)) commands_.push_back(std::move(command));
+    for (auto& command : addS2sCommands(registry_, *server_, federation_->federation(),
+                                        [this] { return federation_->whyOff(); }))
+        commands_.push_back(std::move(command));
     for (auto& command : addWebCommands(registry_, *server_)) commands_.push_back(std::move(command));
     for (auto& command : addAccountCommands(registry_, *server_, *plugins_,
                                             (std::filesystem::path{data_} / "exports").string()))
@@ -393,11 +358,6 @@ ConfigPtr Application::currentConfig() const {
 Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
     for (const auto& problem : tls_->reload(certificateFiles(*config->settings, config_->hosts, data_)))
         serverLog.error("a certificate could not be loaded; the one before stays", {{"problem", problem}});
-    if (federation_) {
-        for (const auto& problem : remoteTls_->reload(certificateFiles(*config->settings, config_->hosts, data_)))
-            serverLog.error("a certificate could not be loaded; the one before stays", {{"problem", problem}});
-        federation_->configure(*config->settings);
-    }
     addressLimit_->setMost(config->settings->get(connectionsPerAddressMax));
     server_->replace(config->settings);
     for (std::size_t i = 0; i < loops_.size(); ++i)
@@ -416,6 +376,7 @@ Task<> Application::apply(ConfigPtr config, const ConfigChanges& changes) {
         config_ = config;
     }
     log_.writer().reopen();
+    co_await federation_->apply(config);
     const std::string problem = co_await listenForComponentsAnew(config);
     if (!problem.empty()) throw std::runtime_error{"All was applied but this: " + problem};
 }
@@ -458,6 +419,7 @@ void Application::stop() {
     onEachLoop(loops_, [this](std::size_t i) {
         if (i == 0) watch_ = {};
         if (i < listeners_.size()) listeners_[i].clear();
+        federation_->closeListeners(unsigned(i));
         if (i < componentListeners_.size()) componentListeners_[i].clear();
     });
     // Before the clients, who may hear that something has not arrived.
@@ -468,9 +430,9 @@ void Application::stop() {
     server_->shutdown([&saved] { saved.set_value(); });
     saved.get_future().wait();
     // Other servers hear that the clients have gone; what they haven't got is stored.
-    if (federation_) {
+    if (Federation* const federation = federation_->federation()) {
         std::promise<void> stored;
-        federation_->closeAll([&stored] { stored.set_value(); });
+        federation->closeAll([&stored] { stored.set_value(); });
         stored.get_future().wait();
     }
     onEachLoop(loops_, [this](std::size_t i) {

@@ -5,23 +5,20 @@
 #include "control/config.h"
 #include "control/control_socket.h"
 #include "control/daemon.h"
+#include "control/federation_control.h"
 #include "control/http_face.h"
 #include "control/log_sink.h"
 #include "control/plugin_commands.h"
-#include "control/remote_tls.h"
 #include "control/server_commands.h"
 #include "core/worker_pool.h"
 #include "net/event_loop.h"
-#include "net/dialer.h"
 #include "net/listener.h"
 #include "net/tls_context.h"
-#include "net/unbound_resolver.h"
 #include "plugin/plugin_host.h"
 #include "route/server.h"
 #include "store/database.h"
 #include "stream/client_streams.h"
 #include "stream/components.h"
-#include "stream/federation.h"
 
 #include <atomic>
 #include <memory>
@@ -57,8 +54,6 @@ private:
     // Anew, when a reload has changed where or whether. Tells what went wrong.
     Task<std::string> listenForComponentsAnew(ConfigPtr config);
     void listenOn(std::size_t loop);
-    void startFederation();
-    void listenForServers(std::size_t loop);
     void startControl();
     void stop();
     ConfigPtr currentConfig() const;
@@ -84,11 +79,7 @@ private:
     std::vector<std::unique_ptr<EventLoop>> loops_;
     std::unique_ptr<Server> server_;
     std::unique_ptr<Components> components_;
-    // Of federation; none when it is off.
-    std::unique_ptr<RemoteTls> remoteTls_;
-    std::unique_ptr<UnboundResolver> resolver_;
-    SocketDialer dialer_;
-    std::unique_ptr<Federation> federation_;
+    std::unique_ptr<FederationControl> federation_;
     std::vector<std::unique_ptr<ClientStreams>> streams_;
     std::unique_ptr<HttpFace> http_;
     std::vector<std::vector<std::unique_ptr<Listener>>> listeners_;  // of each loop

@@ -17,7 +17,9 @@ RemoteTls::RemoteTls(std::vector<TlsFiles> files, std::string authorities)
     : authorities_{std::move(authorities)}, store_{files, authorities_}, files_{std::move(files)} {}
 
 const TlsServerContext& RemoteTls::server() {
-    return store_.context({.alpn = {"xmpp-server"}, .askClientCertificate = true});
+    // Servers that connect keep a ticket for as long as they are connected, and resume nothing.
+    return store_.context(
+        {.alpn = {"xmpp-server"}, .askClientCertificate = true, .givesTickets = false});
 }
 
 std::shared_ptr<const TlsClientContext> RemoteTls::client(const std::string& host, bool isDirect) {

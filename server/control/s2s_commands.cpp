@@ -46,13 +46,25 @@ struct Findings {
 };
 
 struct S2sCommands {
-    Federation& federation;
+    Server& server;
+    Federation* federation;  // null: off
+    std::function<std::string()> whyOff;
+
+    // While federation is off.
+    std::optional<CommandResult> refusal() const {
+        const std::string reason = whyOff();
+        if (federation && reason.empty()) return std::nullopt;
+        return CommandResult::refusal(
+            "off", "Federation is off: " + reason,
+            "`epodectl cert check` tells what a certificate lacks; with s2s.enabled = true "
+            "federation is on in any case. docs/federation.md leads there.");
+    }
 
     Task<std::vector<LinkStatus>> links(std::string remote) {
         std::function<std::vector<LinkStatus>(Shard&)> look = [this, remote](Shard& shard) {
-            return federation.remotes(shard.number()).status(remote);
+            return federation->remotes(shard.number()).status(remote);
         };
-        const auto parts = co_await everyShard<std::vector<LinkStatus>>(federation.server(), look);
+        const auto parts = co_await everyShard<std::vector<LinkStatus>>(server, look);
         std::vector<LinkStatus> all;
         for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
         std::sort(all.begin(), all.end(), [](const LinkStatus& a, const LinkStatus& b) {
@@ -76,6 +88,7 @@ struct S2sCommands {
     }
 
     Task<CommandResult> list(CommandCall&) {
+        if (auto off = refusal()) co_return *off;
         const std::string everybody;
         const auto all = co_await links(everybody);
         if (all.empty()) co_return CommandResult::message("There are no links with other servers.");
@@ -83,18 +96,18 @@ struct S2sCommands {
     }
 
     Task<CommandResult> show(CommandCall& call) {
+        if (auto off = refusal()) co_return *off;
         const auto domain = readDomain(call.text("domain"));
         if (!domain) co_return badDomain(call.text("domain"));
         const auto all = co_await links(*domain);
         std::function<std::optional<RemoteHistory>(Shard&)> look =
             [this, domain = *domain](Shard& shard) -> std::optional<RemoteHistory> {
-            const auto& known = federation.remotes(shard.number()).histories();
+            const auto& known = federation->remotes(shard.number()).histories();
             const auto found = known.find(domain);
             if (found == known.end()) return std::nullopt;
             return found->second;
         };
-        const auto histories =
-            co_await everyShard<std::optional<RemoteHistory>>(federation.server(), look);
+        const auto histories = co_await everyShard<std::optional<RemoteHistory>>(server, look);
         RemoteHistory history;
         bool isKnown = !all.empty();
         for (const auto& part : histories) {
@@ -132,7 +145,7 @@ struct S2sCommands {
     Task<std::shared_ptr<Findings>> attempt(std::string local, std::string remote) {
         auto begin = [this, local, remote, back = Executor::current()](
                          UniqueFunction<void(std::shared_ptr<Findings>)> resolve) {
-            Remotes& remotes = federation.remotesOf(remote);
+            Remotes& remotes = federation->remotesOf(remote);
             remotes.shard().executor().post(
                 [&remotes, local, remote, back, resolve = std::move(resolve)]() mutable {
                     auto findings = std::make_shared<Findings>();
@@ -157,13 +170,14 @@ struct S2sCommands {
     }
 
     std::string localOf(const CommandCall& call) const {
-        return call.has("from") ? call.text("from") : federation.server().hosts().front();
+        return call.has("from") ? call.text("from") : server.hosts().front();
     }
 
     std::optional<CommandResult> problemWith(const std::optional<std::string>& domain,
                                              const CommandCall& call) const {
+        if (auto off = refusal()) return off;
         if (!domain) return badDomain(call.text("domain"));
-        if (federation.server().isLocal(*domain))
+        if (server.isLocal(*domain))
             return CommandResult::refusal("invalid", *domain + " is a host of this server.");
         return std::nullopt;
     }
@@ -205,9 +219,11 @@ struct S2sCommands {
 
 }  // namespace
 
-std::vector<CommandRegistry::Registration> addS2sCommands(CommandRegistry& registry,
-                                                          Federation& federation) {
-    auto commands = std::make_shared<S2sCommands>(S2sCommands{federation});
+std::vector<CommandRegistry::Registration> addS2sCommands(CommandRegistry& registry, Server& server,
+                                                          Federation* federation,
+                                                          std::function<std::string()> whyOff) {
+    auto commands =
+        std::make_shared<S2sCommands>(S2sCommands{server, federation, std::move(whyOff)});
     std::vector<CommandRegistry::Registration> all;
     all.push_back(registry.add({
         .name = "s2s list",

@@ -3,13 +3,19 @@
 
 #include "control/command_registry.h"
 
+#include <functional>
+#include <string>
 #include <vector>
 
 namespace epode {
 
 class Federation;
+class Server;
 
-std::vector<CommandRegistry::Registration> addS2sCommands(CommandRegistry& registry,
-                                                          Federation& federation);
+// `federation` is null where the configuration rules it out. `whyOff` tells why there are no links;
+// "" when there are.
+std::vector<CommandRegistry::Registration> addS2sCommands(CommandRegistry& registry, Server& server,
+                                                          Federation* federation,
+                                                          std::function<std::string()> whyOff);
 
 }  // namespace epode

@@ -7,12 +7,12 @@ AckWindow::AckWindow(Executor& executor, std::uint32_t start)
 
 Hold AckWindow::receive() {
     ++received_;
-    done_.push_back(false);
+    done_.push_back(0);
     return Hold(new Hold::State{.number = received_, .window = shared_from_this()});
 }
 
 void AckWindow::release(std::uint32_t number) {
-    done_[number - safe_ - 1] = true;
+    done_[number - safe_ - 1] = 1;
     const auto before = safe_;
     while (!done_.empty() && done_.front()) {
         done_.pop_front();

@@ -6,10 +6,10 @@
 #pragma once
 
 #include "core/executor.h"
+#include "core/queue.h"
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <utility>
 
@@ -39,7 +39,7 @@ private:
     Executor& executor_;
     std::uint32_t received_;
     std::uint32_t safe_;
-    std::deque<bool> done_;  // of the stanzas after `safe_`
+    Queue<char> done_;  // of the stanzas after `safe_`; 1: safe
     UniqueFunction<void()> advanced_;
 };
 

@@ -223,6 +223,13 @@ template <typename T>
 OptionRef::Read readAs(const void* opaque, const OptionRef::Raw& raw) {
     const auto& option = *static_cast<const Option<T>*>(opaque);
     auto value = Kind<T>::from(raw);
+    // What isn't only yes or no is written as if it were.
+    if constexpr (std::is_same_v<T, std::string>) {
+        if (const auto* flag = std::get_if<bool>(&raw); flag && !option.choices.empty()) {
+            if (auto text = Kind<bool>::toml(*flag); isChoice(option.choices, text))
+                value = std::move(text);
+        }
+    }
     if (!value) {
         std::string problem = "expected " + std::string{Kind<T>::expected};
         if (const auto range = textOf(option.range); !range.empty()) problem += " (" + range + ")";

@@ -57,7 +57,7 @@ struct Range {
 };
 
 // T is bool, std::int64_t, Bytes, Duration, std::string or std::vector<std::string>.
-// For strings `choices` lists what is allowed (empty: anything).
+// For strings `choices` lists what is allowed (empty: anything); true and false need no quotes.
 template <typename T>
 struct Option {
     std::string_view key;

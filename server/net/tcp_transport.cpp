@@ -333,6 +333,7 @@ void TcpTransport::forgetLoginSecrets() {
     if (!loginInfo_) return;
     info_ = sharedInfo(*loginInfo_);
     loginInfo_.reset();
+    if (session_) session_->forgetPeer();
 }
 
 // Writing

@@ -303,6 +303,10 @@ std::shared_ptr<const TlsContextSet> TlsStore::build(const TlsProfile& profile) 
         for (const auto* material : materials) material->use(ctx);
         if (profile.askClientCertificate) askForCertificate(ctx, trust_->store.get());
         set->tickets_->useIn(ctx);
+        if (!profile.givesTickets) {
+            SSL_CTX_set_num_tickets(ctx, 0);
+            SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+        }
         if (!set->alpn_.empty()) {
             SSL_CTX_set_alpn_select_cb(ctx, TlsContextSet::chooseAlpn, set.get());
         }

@@ -38,6 +38,7 @@ struct TlsProfile {
     // Asks for a client's certificate. One that is not trusted, or none, ends nothing: TlsInfo
     // tells what came, and the stream decides.
     bool askClientCertificate = false;
+    bool givesTickets = true;  // so that sessions can be resumed
     auto operator<=>(const TlsProfile&) const = default;
 };
 

@@ -207,6 +207,23 @@ void TlsSession::close(std::string& toPeer) {
     output_ = nullptr;
 }
 
+// They are kept for nobody, some KiB for each. The first one is the session's for good: what is large
+// of it is taken out. Neither sessions nor certificates are shared with another connection.
+void TlsSession::forgetPeer() {
+    static constexpr std::string_view filler = "no key, but of the size of one..";
+    static const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> noKey{
+        EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr,
+                                    reinterpret_cast<const unsigned char*>(filler.data()),
+                                    filler.size()),
+        EVP_PKEY_free};
+    if (X509* const peer = SSL_get0_peer_certificate(ssl_.get())) {
+        X509_set_pubkey(peer, noKey.get());
+        while (X509_get_ext_count(peer) > 0) X509_EXTENSION_free(X509_delete_ext(peer, 0));
+    }
+    for (auto* chain : {SSL_get_peer_cert_chain(ssl_.get()), SSL_get0_verified_chain(ssl_.get())})
+        while (chain && sk_X509_num(chain) > 0) X509_free(sk_X509_pop(chain));
+}
+
 TlsSession::State TlsSession::fail() {
     failures.add();
     failure_ = takeOpensslError();

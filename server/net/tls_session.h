@@ -45,6 +45,9 @@ public:
     // What was agreed on; once the state is Open.
     TlsInfo info() const;
 
+    // Lets go of the peer's certificates, which `info` has told.
+    void forgetPeer();
+
     // Why the state is Failed.
     std::string failure() const { return failure_; }
 

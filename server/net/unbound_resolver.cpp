@@ -75,6 +75,9 @@ UnboundResolver::UnboundResolver(EventLoop& loop, Settings settings)
                 check(ub_ctx_set_fwd(context_, server.c_str()),
                       "s2s.resolvers: " + server + " is no address");
         }
+        // The servers that are asked keep what they know, too.
+        for (const auto* cache : {"msg-cache-size:", "rrset-cache-size:"})
+            check(ub_ctx_set_option(context_, cache, "512k"), "memory");
         // Names that only this machine knows. Without the file there are none.
         ub_ctx_hosts(context_, nullptr);
         if (!settings_.trustAnchors.empty())

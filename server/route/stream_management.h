@@ -3,10 +3,10 @@
 #pragma once
 
 #include "core/hold.h"
+#include "core/queue.h"
 #include "core/stanza.h"
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,10 +47,10 @@ public:
     template <typename Acknowledged>
     bool acknowledge(std::uint32_t h, Acknowledged acknowledged);
 
-    const std::deque<Unacknowledged>& queue() const { return queue_; }
+    const Queue<Unacknowledged>& queue() const { return queue_; }
     // A copy that was sent counts as the message from now on. False when it is not in the queue.
     bool countCopy(std::int64_t stamp);
-    std::deque<Unacknowledged> takeQueue() { return std::exchange(queue_, {}); }
+    Queue<Unacknowledged> takeQueue() { return std::exchange(queue_, {}); }
     std::size_t queueCost() const { return queueCost_; }
     std::uint32_t sent() const { return acknowledged_ + std::uint32_t(queue_.size()); }
     std::uint32_t acknowledged() const { return acknowledged_; }
@@ -60,7 +60,7 @@ public:
     void connectionLost();
 
     // When the client asked (<r/>), how many stanzas it had sent: the answer waits until these are safe.
-    std::deque<std::uint32_t> pendingRequests;
+    Queue<std::uint32_t> pendingRequests;
     std::uint32_t sinceRequest = 0;   // stanzas sent since our last <r/>
     bool requestPending = false;      // an <r/> of ours waits for its <a/>
     Timer requestTimer;               // asks when nothing else does
@@ -72,7 +72,7 @@ private:
     std::string id_;
     bool resumable_;
     std::shared_ptr<AckWindow> inbound_;
-    std::deque<Unacknowledged> queue_;
+    Queue<Unacknowledged> queue_;
     std::size_t queueCost_ = 0;
     std::uint32_t acknowledged_ = 0;
 };

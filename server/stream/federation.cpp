@@ -24,13 +24,13 @@ bool isBelow(std::string_view domain, std::string_view host) {
 
 }  // namespace
 
-Federation::Federation(Server& server, Parts parts, const Settings& settings)
+Federation::Federation(Server& server, Parts parts, const Settings& settings, bool isOn)
     : server_{server},
       parts_{std::move(parts)},
       store_{server.database()},
       // Known to nobody, and the same after a restart: keys that are on their way stay right.
       dialbackSecret_{hmac(Hash::Sha256, server.saltSecret(), "server dialback")} {
-    const auto read = std::make_shared<const RemoteSettings>(settings);
+    const auto read = std::make_shared<const RemoteSettings>(settings, isOn);
     unauthenticated_ = AddressLimit::make(read->unauthenticatedMax);
     queuedBytesMax_ = read->queuesBytesMax;
     for (unsigned i = 0; i < server.shardCount(); ++i)
@@ -39,8 +39,8 @@ Federation::Federation(Server& server, Parts parts, const Settings& settings)
 
 Federation::~Federation() = default;
 
-void Federation::configure(const Settings& settings) {
-    const auto read = std::make_shared<const RemoteSettings>(settings);
+void Federation::configure(const Settings& settings, bool isOn) {
+    const auto read = std::make_shared<const RemoteSettings>(settings, isOn);
     unauthenticated_->setMost(read->unauthenticatedMax);
     queuedBytesMax_ = read->queuesBytesMax;
     for (const auto& remotes : remotes_)
@@ -101,7 +101,7 @@ bool Federation::serves(std::string_view domain, Shard& shard) const {
 
 bool Federation::route(const StanzaPtr& stanza, const Hold& hold, Shard& from) {
     Remotes& mine = *remotes_[from.number()];
-    if (!mine.settings().isEnabled) return false;
+    if (!mine.settings().isOn) return false;
     // What others say goes to us alone (a domain of ours that has just gone).
     if (!serves(stanza->from().domain(), from)) return false;
     if (!mine.settings().allows(stanza->to().domain())) {
@@ -233,21 +233,37 @@ void Federation::acknowledgeWayBack(const std::string& local, const std::string&
     });
 }
 
-void Federation::noteResumable(const std::string& id, unsigned shard) {
+bool Federation::noteResumable(const std::string& id, const std::string& remote,
+                               const Remotes& home) {
     const std::lock_guard lock{mutex_};
-    resumables_[id] = shard;
+    const unsigned shard = home.shard().number();
+    if (const auto known = resumables_.find(id); known != resumables_.end()) {
+        known->second.shard = shard;
+        return true;
+    }
+    const auto domain = resumablesOf_.find(remote);
+    const std::size_t count = domain == resumablesOf_.end() ? 0 : domain->second;
+    if (resumables_.size() >= home.settings().resumableMax ||
+        count >= home.settings().resumablePerDomainMax)
+        return false;
+    resumables_.emplace(id, ResumablePlace{shard, remote});
+    ++resumablesOf_[remote];
+    return true;
 }
 
 void Federation::forgetResumable(const std::string& id, unsigned shard) {
     const std::lock_guard lock{mutex_};
     const auto found = resumables_.find(id);
-    if (found != resumables_.end() && found->second == shard) resumables_.erase(found);
+    if (found == resumables_.end() || found->second.shard != shard) return;
+    const auto domain = resumablesOf_.find(found->second.remote);
+    if (--domain->second == 0) resumablesOf_.erase(domain);
+    resumables_.erase(found);
 }
 
 std::optional<unsigned> Federation::homeOfResumable(const std::string& id) {
     const std::lock_guard lock{mutex_};
     const auto found = resumables_.find(id);
-    return found == resumables_.end() ? std::nullopt : std::optional{found->second};
+    return found == resumables_.end() ? std::nullopt : std::optional{found->second.shard};
 }
 
 void Federation::takeResumable(Shard& shard, std::uint64_t stream, const std::string& id,

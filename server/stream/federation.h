@@ -40,11 +40,12 @@ public:
         ClientTls clientTls;
     };
 
-    Federation(Server& server, Parts parts, const Settings& settings);
+    // While it is not on, nothing leaves.
+    Federation(Server& server, Parts parts, const Settings& settings, bool isOn);
     ~Federation() override;
 
     // Other settings from now on. From any thread.
-    void configure(const Settings& settings);
+    void configure(const Settings& settings, bool isOn);
     // Brings back what waited for other servers before a restart. `done` runs on shard 0.
     void restore(UniqueFunction<void()> done);
     // Another server has connected, on the shard's thread.
@@ -108,7 +109,9 @@ public:
                                                        SteadyTime now) {
         return allowances_.take(remote, settings.connectionsMax, settings.rateOf(remote), now);
     }
-    void noteResumable(const std::string& id, unsigned shard);
+    // From now on this shard has the session, which is the domain's. False when there is no place
+    // for another one.
+    bool noteResumable(const std::string& id, const std::string& remote, const Remotes& home);
     void forgetResumable(const std::string& id, unsigned shard);
     // The shard that has it.
     std::optional<unsigned> homeOfResumable(const std::string& id);
@@ -127,7 +130,12 @@ private:
     std::atomic<std::size_t> queuedBytesMax_{0};
     std::atomic<std::int64_t> lastRow_{0};
     std::mutex mutex_;
-    std::map<std::string, unsigned> resumables_;  // the shard that has it
+    struct ResumablePlace {
+        unsigned shard;
+        std::string remote;
+    };
+    std::map<std::string, ResumablePlace> resumables_;
+    std::map<std::string, std::size_t> resumablesOf_;  // of each domain
     std::vector<std::unique_ptr<Remotes>> remotes_;
 };
 

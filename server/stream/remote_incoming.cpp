@@ -368,11 +368,13 @@ void RemoteIncoming::manage(std::shared_ptr<AckWindow> window, std::optional<std
     count(window);
     if (!id) return;
     smId_ = id->empty() ? randomId() : std::move(*id);
-    remotes().keepResumable(smId_, {.local = wayBackFrom_,
-                                    .remote = wayBackTo_,
-                                    .window = std::move(window),
-                                    .isWayBack = wayBack_ != WayBack::None,
-                                    .stream = number()});
+    // Without a place for it, it is counted all the same.
+    if (!remotes().keepResumable(smId_, {.local = wayBackFrom_,
+                                         .remote = wayBackTo_,
+                                         .window = std::move(window),
+                                         .isWayBack = wayBack_ != WayBack::None,
+                                         .stream = number()}))
+        smId_.clear();
 }
 
 void RemoteIncoming::acknowledge(const Element& element) {

@@ -53,6 +53,10 @@ constexpr std::size_t outputMax = 1 << 20;
 constexpr auto flushAgain = std::chrono::milliseconds{20};
 // How long who had the way back may take to resume it, before we connect ourselves.
 constexpr auto wayBackPatience = std::chrono::seconds{3};
+// Whoever connects anew has lost what it had: then ours is asked whether it still is.
+constexpr auto doubtPatience = std::chrono::seconds{2};
+// So long it may then take to resume what we have lost, before we send it a second time.
+constexpr auto resumptionPatience = std::chrono::seconds{8};
 
 // Subscriptions are the same on both sides, whatever happens on the way.
 bool isDurable(const Stanza& stanza) {
@@ -212,7 +216,7 @@ void RemoteLink::flush() {
     while (written_ < items_.size() && stream_ && stream_->pendingBytes() < outputMax) {
         Item& item = items_[written_];
         if (!item.stanza) {
-            items_.erase(items_.begin() + std::ptrdiff_t(written_));
+            items_.erase(items_.begin() + written_);
             queuedStanzas.add(-1);
             continue;
         }
@@ -222,7 +226,7 @@ void RemoteLink::flush() {
             continue;
         }
         Item sent = std::move(item);
-        items_.erase(items_.begin() + std::ptrdiff_t(written_));
+        items_.erase(items_.begin() + written_);
         done(std::move(sent));
     }
     if (isManaged_) askForConfirmation();
@@ -286,10 +290,13 @@ void RemoteLink::ponged(const std::string& id) {
 }
 
 bool RemoteLink::acknowledged(std::uint32_t h) {
+    // What is counted was sent on another connection, which may still be resumed.
+    if (state_ != State::Ready) return true;
     const std::uint32_t newly = h - smHandled_;        // wraps at 2^32, as h does
     if (newly > written_) return newly > 0x80000000u;  // an old <a/> repeated is no offence
     smHandled_ = h;
     isAsked_ = false;
+    waitingForIt_ = {};
     confirm(newly);
     if (written_ > 0) askForConfirmation();
     if (isClosing_ && written_ == 0)
@@ -346,7 +353,7 @@ void RemoteLink::refuse(Item item, const RemoteFailure& failure) {
 
 // What has been written keeps its place in the counts of stream management.
 void RemoteLink::refuseImpatient(const RemoteFailure& failure, bool alsoDurable) {
-    std::deque<Item> before = std::exchange(items_, {});
+    Queue<Item> before = std::exchange(items_, {});
     for (std::size_t i = 0; i < before.size(); ++i) {
         Item& item = before[i];
         if (!item.stanza || (item.isPatient && !alsoDurable)) {
@@ -467,8 +474,6 @@ void RemoteLink::connect() {
         takeWayBack();
         return;
     }
-    // Who had the way back hasn't resumed it.
-    if (kind_ == Kind::WayBack) notResumed(std::nullopt);
     find(RemoteStep::Rules, true, "The configuration allows links with " + remote_ + ".");
     dial_ = std::make_shared<RemoteDial>(
         RemoteDial::Parts{.resolver = federation.resolver(),
@@ -593,14 +598,15 @@ void RemoteLink::mayVerify() {
         if (!std::exchange(one.isSent, true)) stream_->verify(one.id, one.key);
 }
 
-void RemoteLink::verified(const std::string& id, Verdict verdict) {
+bool RemoteLink::verified(const std::string& id, Verdict verdict) {
     const auto found = std::find_if(verifications_.begin(), verifications_.end(),
                                     [&id](const auto& one) { return one.isSent && one.id == id; });
-    // Nobody has asked: it is not believed (XEP-0220, 3.1).
-    if (found == verifications_.end()) return;
+    // It is not believed (XEP-0220, 3.1).
+    if (found == verifications_.end()) return false;
     auto done = std::move(found->done);
     verifications_.erase(found);
     done(verdict);
+    return true;
 }
 
 void RemoteLink::endVerifications(Verdict verdict) {
@@ -610,8 +616,13 @@ void RemoteLink::endVerifications(Verdict verdict) {
 // ---- the connection's news
 
 void RemoteLink::ready(Session session) {
+    if (mayBeResumedBack() && !isOnWayBack() && written_ > 0) {
+        awaitWayBack(std::move(session));
+        return;
+    }
     state_ = State::Ready;
     dial_.reset();
+    waitingForIt_ = {};
     lastFailure_.reset();
     wantsBack_ = false;
     auto& history = remotes_.history(remote_);
@@ -686,7 +697,7 @@ void RemoteLink::notResumed(std::optional<std::uint32_t> handled) {
             items_[kept++] = std::move(item);
             continue;
         }
-        items_.erase(items_.begin() + std::ptrdiff_t(kept));
+        items_.erase(items_.begin() + kept);
         refuse(std::move(item), failure);
     }
     written_ = 0;
@@ -695,6 +706,7 @@ void RemoteLink::notResumed(std::optional<std::uint32_t> handled) {
 void RemoteLink::lost(std::string_view reason, Loss loss) {
     stream_ = nullptr;
     flushing_ = {};
+    waitingForIt_ = {};
     dial_.reset();
     state_ = State::Idle;
     isAsked_ = false;
@@ -728,7 +740,7 @@ void RemoteLink::lost(std::string_view reason, Loss loss) {
         retryAt_ += wasSteady ? Duration{} : Duration{wayBackPatience / 10};
     else if (!wasSteady)
         retryAt_ += firstRetry * (1 << std::min(failures_++, 4u)) / 4;
-    if (kind_ == Kind::WayBack && !smId_.empty()) retryAt_ += wayBackPatience;
+    if (mayBeResumedBack()) retryAt_ += wayBackPatience;
     scheduleRetry();
 }
 
@@ -759,10 +771,12 @@ void RemoteLink::offered(RemoteReverse::Offer offer) {
     reverse_ = std::make_unique<RemoteReverse>(remotes_, std::move(offer));
     switch (state_) {
         case State::Ready:
+            doubt();
             return;
         case State::Negotiating:
-            // It was there to verify a key.
-            if (wantsToSend() || hasVerifications()) return;
+            // It was there to verify a key, or to wait for a resumption that doesn't come any more.
+            if ((wantsToSend() && !waitingForIt_) || hasVerifications()) return;
+            waitingForIt_ = {};
             std::exchange(stream_, nullptr)->dismiss();
             break;
         case State::Dialing:
@@ -775,10 +789,33 @@ void RemoteLink::offered(RemoteReverse::Offer offer) {
     takeWayBack();
 }
 
+// Only who has made a connection can resume it (XEP-0198, 5). When the network hangs, the other
+// server may not know yet that it is lost, and hears it from a new one: what was on its way back
+// would come twice if that were used at once.
+void RemoteLink::awaitWayBack(Session session) {
+    waitingForIt_ = remotes_.shard().executor().after(
+        resumptionPatience, [this, session = std::move(session)]() mutable {
+            notResumed(std::nullopt);
+            ready(std::move(session));
+        });
+}
+
+void RemoteLink::doubt() {
+    if (isOnWayBack() || !mayResume(true) || waitingForIt_) return;
+    stream_->ask();
+    waitingForIt_ = remotes_.shard().executor().after(doubtPatience, [this] {
+        stream_->endWith({.condition = StreamCondition::ConnectionTimeout,
+                          .text = "You have connected anew, and nothing is heard of you here."});
+    });
+}
+
 bool RemoteLink::resumedBack(RemoteReverse::Offer offer) {
-    if (isClosing_ || kind_ != Kind::WayBack || smId_.empty() || smId_ != offer.id || stream_ ||
-        dial_ || *offer.resumed - smHandled_ > written_)
+    if (isClosing_ || !mayBeResumedBack() || smId_ != offer.id || isOnWayBack() ||
+        hasVerifications() || *offer.resumed - smHandled_ > written_)
         return false;
+    // Our own may have been tried, or wait for this.
+    waitingForIt_ = {};
+    if (stream_) std::exchange(stream_, nullptr)->dismiss();
     reverse_ = std::make_unique<RemoteReverse>(remotes_, std::move(offer));
     takeWayBack();
     return true;

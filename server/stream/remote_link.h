@@ -8,13 +8,13 @@
 
 #include "core/executor.h"
 #include "core/hold.h"
+#include "core/queue.h"
 #include "core/stanza.h"
 #include "stream/remote_dial.h"
 #include "stream/remote_report.h"
 #include "stream/remote_reverse.h"
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -100,7 +100,8 @@ public:
     void notResumed(std::optional<std::uint32_t> handled);
     // False when it was never sent so much.
     bool acknowledged(std::uint32_t h);
-    void verified(const std::string& id, Verdict verdict);
+    // False when nobody has asked.
+    bool verified(const std::string& id, Verdict verdict);
     // The connection is over: before it was ready, with whether other places may be better; or
     // after.
     void failed(RemoteFailure failure, bool mayTryOthers);
@@ -119,7 +120,7 @@ public:
     void withdrawn(unsigned shard, std::uint64_t stream, std::string_view reason, Loss loss);
     void acknowledgedBack(unsigned shard, std::uint64_t stream, std::uint32_t h);
     // Whether there is one, or one that was lost may be resumed.
-    bool hasWayBack() const { return reverse_ || (kind_ == Kind::WayBack && !smId_.empty()); }
+    bool hasWayBack() const { return reverse_ || mayBeResumedBack(); }
 
     // ---- for operators
 
@@ -164,6 +165,9 @@ private:
     void writeItem(const Item& item);
     void takeWayBack();
     bool isOnWayBack() const;
+    bool mayBeResumedBack() const { return kind_ == Kind::WayBack && !smId_.empty(); }
+    void awaitWayBack(Session session);
+    void doubt();
     void askForConfirmation();
     void confirm(std::size_t count);
     void confirmEarlier(std::uint32_t handled);
@@ -197,12 +201,14 @@ private:
     unsigned failures_ = 0;  // in a row
     Timer retry_;
 
-    std::deque<Item> items_;  // the first `written_` are on their way
+    Queue<Item> items_;  // the first `written_` are on their way
     std::size_t written_ = 0;
     std::size_t bytes_ = 0;
     std::uint64_t next_ = 1;
     Timer sweeping_;
     Timer flushing_;  // what did not fit
+    // Until the other server must have resumed the way back, or answered on our connection.
+    Timer waitingForIt_;
 
     bool isManaged_ = false;
     std::string smId_;

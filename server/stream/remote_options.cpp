@@ -10,11 +10,15 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-const Option<bool> enabled{
+const Option<std::string> enabled{
     .key = "s2s.enabled",
-    .fallback = false,
+    .fallback = "auto",
+    .choices = {"auto", "true", "false"},
     .help =
-        "Whether the server talks with other servers (federation); docs/federation.md leads there.",
+        "Whether the server talks with other servers (federation); docs/federation.md leads there. "
+        "\"auto\": as soon as a host has a certificate of an authority that others trust, also "
+        "when "
+        "it comes with a reload.",
     .takes = Takes::AtRestart,
     .scope = Scope::Server,
 };
@@ -293,6 +297,22 @@ const Option<Duration> resumeTimeout{
         "anything (XEP-0198).",
     .scope = Scope::Server,
 };
+const Option<std::int64_t> resumableMax{
+    .key = "s2s.resumable_max",
+    .fallback = 20000,
+    .range = {1, 10000000},
+    .help =
+        "How many connections of other servers, lost ones among them, can be resumed at a time; "
+        "further ones do without.",
+    .scope = Scope::Server,
+};
+const Option<std::int64_t> resumablePerDomainMax{
+    .key = "s2s.resumable_per_domain_max",
+    .fallback = 200,
+    .range = {1, 1000000},
+    .help = "How many of them may be of one domain.",
+    .scope = Scope::Server,
+};
 const Option<std::int64_t> domainsMax{
     .key = "s2s.domains_max",
     .fallback = 20000,
@@ -398,12 +418,20 @@ std::vector<OptionRef> remoteOptions() {
             &idleTimeout,
             &answerTimeout,
             &resumeTimeout,
+            &resumableMax,
+            &resumablePerDomainMax,
             &domainsMax};
 }
 
+RemoteMode remoteMode(const Settings& settings) {
+    const std::string& mode = settings.get(enabled);
+    return mode == "auto"   ? RemoteMode::Auto
+           : mode == "true" ? RemoteMode::Always
+                            : RemoteMode::Never;
+}
+
 RemoteListen::RemoteListen(const Settings& settings)
-    : isEnabled{settings.get(enabled)},
-      addresses{settings.get(::epode::addresses)},
+    : addresses{settings.get(::epode::addresses)},
       starttlsPort{std::uint16_t(settings.get(port))},
       tlsPort{std::uint16_t(settings.get(::epode::tlsPort))} {}
 
@@ -414,8 +442,8 @@ RemoteDns::RemoteDns(const Settings& settings)
 
 std::string remoteAuthorities(const Settings& settings) { return settings.get(authorities); }
 
-RemoteSettings::RemoteSettings(const Settings& settings)
-    : isEnabled{settings.get(enabled)},
+RemoteSettings::RemoteSettings(const Settings& settings, bool isOn)
+    : isOn{isOn},
       dialback{settings.get(::epode::dialback) == "never"      ? Dialback::Never
                : settings.get(::epode::dialback) == "over-tls" ? Dialback::OverTls
                                                                : Dialback::Always},
@@ -436,6 +464,8 @@ RemoteSettings::RemoteSettings(const Settings& settings)
       pairsMax{std::size_t(settings.get(::epode::pairsMax))},
       unauthenticatedMax{settings.get(::epode::unauthenticatedMax)},
       connectionsMax{std::size_t(settings.get(::epode::connectionsMax))},
+      resumableMax{std::size_t(settings.get(::epode::resumableMax))},
+      resumablePerDomainMax{std::size_t(settings.get(::epode::resumablePerDomainMax))},
       isBidirectional{settings.get(bidirectional)},
       usesDane{settings.get(dane)},
       rate{.bytesPerSecond = double(settings.get(bytesPerSecond)),

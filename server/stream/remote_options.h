@@ -16,10 +16,17 @@ namespace epode {
 
 std::vector<OptionRef> remoteOptions();
 
+// Whether there are links with other servers.
+enum class RemoteMode : std::uint8_t {
+    Never,
+    Auto,  // when others can trust us
+    Always,
+};
+RemoteMode remoteMode(const Settings& settings);
+
 // Where other servers are waited for.
 struct RemoteListen {
     explicit RemoteListen(const Settings& settings);
-    bool isEnabled;
     std::vector<std::string> addresses;
     std::uint16_t starttlsPort;  // 0: none
     std::uint16_t tlsPort;
@@ -49,9 +56,9 @@ struct RemoteSettings {
     // When a server may show by a dialback (XEP-0220) who it is, in place of a certificate.
     enum class Dialback : std::uint8_t { Never, OverTls, Always };
 
-    explicit RemoteSettings(const Settings& settings);
+    RemoteSettings(const Settings& settings, bool isOn);
 
-    bool isEnabled;
+    bool isOn;
     Dialback dialback;
     std::vector<std::string> allowed;  // none: everybody
     std::vector<std::string> denied;
@@ -70,6 +77,8 @@ struct RemoteSettings {
     std::size_t pairsMax;
     std::int64_t unauthenticatedMax;
     std::size_t connectionsMax;  // of one domain
+    std::size_t resumableMax;
+    std::size_t resumablePerDomainMax;
     bool isBidirectional;
     bool usesDane;
     RemoteRate rate;

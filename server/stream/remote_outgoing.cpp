@@ -16,6 +16,7 @@ namespace epode {
 
 namespace {
 
+const Log remoteLog{"s2s"};
 Gauge outgoingStreams{"epode_s2s_outgoing_streams", "Our connections to other servers"};
 Counter daneMatches{"epode_s2s_dane_matches_total",
                     "Connections to servers whose certificate is what the signed DNS says (DANE)"};
@@ -102,9 +103,10 @@ void RemoteOutgoing::onSecured() {
     find(RemoteStep::Tls, true,
          (target_.isDirectTls ? "TLS from the first byte: " : "STARTTLS: ") + tls->version + ", " +
              tls->cipher + ".");
+    // Nothing of this stream was said yet: without a header there is no end to be written.
+    restart();
     if (!judge()) return;
     phase_ = Phase::Header;
-    restart();
     sendHeader({});
 }
 
@@ -351,17 +353,23 @@ void RemoteOutgoing::receiveDialback(const Element& element) {
         return;
     }
     // Of others than the two of this connection, or not asked for: it is not believed.
-    if (answer->from != remote_ || answer->to != local_) return;
+    if (answer->from != remote_ || answer->to != local_) {
+        noteUnasked(*answer);
+        return;
+    }
     if (answer->kind == Kind::Verify) {
         using Verdict = RemoteLink::Verdict;
         const auto verdict = answer->type == Type::Valid     ? Verdict::Valid
                              : answer->type == Type::Invalid ? Verdict::Invalid
                                                              : Verdict::NotFound;
-        link_->verified(answer->id, verdict);
+        if (!link_->verified(answer->id, verdict)) noteUnasked(*answer);
         goOn();
         return;
     }
-    if (phase_ != Phase::Dialback) return;
+    if (phase_ != Phase::Dialback) {
+        noteUnasked(*answer);
+        return;
+    }
     if (answer->type == Type::Valid) {
         find(RemoteStep::Authentication, true,
              remote_ + " has asked back and believes that we are " + local_ + " (dialback).");
@@ -376,6 +384,13 @@ void RemoteOutgoing::receiveDialback(const Element& element) {
          "The server of " + remote_ + " doesn't believe that we are " + local_ + ": " + why + ".",
          "It asks the server that the DNS names for " + local_ +
              ": the records must lead here, and the port be open.");
+}
+
+// An answer may come too late, when it isn't waited for any more: that is no offence.
+void RemoteOutgoing::noteUnasked(const DialbackElement& answer) {
+    if (std::exchange(hasBabbled_, true)) return;
+    remoteLog.notice("a server has answered what nobody had asked (dialback)",
+                     {{"domain", remote_}, {"for", answer.from}, {"address", peerAddress()}});
 }
 
 void RemoteOutgoing::authenticated(std::string_view how) {
@@ -462,6 +477,8 @@ void RemoteOutgoing::ready(bool isManaged, std::string id, std::optional<std::ui
     patience_ = {};
     phase_ = Phase::Ready;
     noteActivity();
+    // Its certificate was read.
+    transport().forgetLoginSecrets();
     if (id.size() > 1024) id.clear();
     link_->ready({.isManaged = isManaged,
                   .isBidirectional = isWayBack_,

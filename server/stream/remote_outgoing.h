@@ -72,6 +72,7 @@ private:
     void startDialback();
     void authenticated(std::string_view how);
     void askToResume(std::uint32_t handled);
+    void noteUnasked(const DialbackElement& answer);
     void countFrom(std::uint32_t handled);
     void ready(bool isManaged, std::string id, std::optional<std::uint32_t> resumed);
     void fail(RemoteStep step, std::string text, std::string advice = {},
@@ -94,6 +95,7 @@ private:
     bool isWayBack_ = false;  // the other server sends on it, too
     bool isIdle_ = false;     // we have closed it because nothing was said
     bool hasFailed_ = false;
+    bool hasBabbled_ = false;  // said what nobody had asked
 };
 
 }  // namespace epode

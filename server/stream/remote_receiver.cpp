@@ -29,6 +29,8 @@ Counter domainsSlowedDown{"epode_s2s_reads_slowed_down_total",
 
 constexpr std::size_t verifyingMax = 20;  // keys of one connection that are being asked about
 constexpr std::size_t askedMax = 100;     // counts that are asked for and not told yet
+// A line in the log about who sends too much.
+constexpr auto complainEvery = std::chrono::minutes{1};
 // How long an acknowledgement waits for what isn't stored yet.
 constexpr auto latePatience = std::chrono::milliseconds{500};
 
@@ -69,6 +71,11 @@ void RemoteReceiver::onData(std::string_view bytes) {
 void RemoteReceiver::slowDown(Duration wait) {
     if (wait == Duration::zero()) return;
     domainsSlowedDown.add();
+    if (!complainedAt_ || now() - *complainedAt_ >= complainEvery) {
+        complainedAt_ = now();
+        remoteLog.notice("a domain sends more than it may, and is read more slowly",
+                         {{"domain", first_}, {"address", peerAddress()}});
+    }
     transport().pauseReading();
     rateTimer_ = shard().executor().after(wait, [this] {
         rateTimer_ = {};
@@ -262,12 +269,10 @@ void RemoteReceiver::receiveStanza(Document element, std::string_view inner) {
     // A `from` that is no address was left empty.
     if (std::none_of(pairs_.begin(), pairs_.end(),
                      [&](const auto& pair) { return stanza->from().domain() == pair.second; })) {
-        remoteLog.notice(
-            "a server speaks for a domain that is not its own",
-            {{"domain", first_}, {"for", stanza->from().domain()}, {"address", peerAddress()}});
         end({.condition = StreamCondition::InvalidFrom,
              .text = "The 'from' of every stanza has to be an address at a domain that this "
-                     "connection was shown to speak for."});
+                     "connection was shown to speak for; \"" +
+                     std::string{stanza->from().domain()} + "\" is none."});
         return;
     }
     stanzasReceived.add();
@@ -361,6 +366,18 @@ void RemoteReceiver::settingsChanged() {
         return;
     }
     if (!pairs_.empty()) xml().setLimits(settings().afterAuthentication);
+}
+
+// Who isn't known yet has a line of its own when it is over.
+void RemoteReceiver::ending(const StreamError& error) {
+    if (pairs_.empty() || error.condition == StreamCondition::SystemShutdown ||
+        error.condition == StreamCondition::ConnectionTimeout)
+        return;
+    remoteLog.notice("a server's connection is ended for what it does",
+                     {{"domain", first_},
+                      {"address", peerAddress()},
+                      {"error", toText(error.condition)},
+                      {"cause", error.text}});
 }
 
 void RemoteReceiver::endReceiving() {

@@ -4,14 +4,15 @@
 #pragma once
 
 #include "core/hold.h"
+#include "core/queue.h"
 #include "stream/dialback.h"
 #include "stream/remote_allowance.h"
 #include "stream/remote_link.h"
 #include "stream/remote_stream.h"
 #include "stream/store_pressure.h"
 
-#include <deque>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -64,6 +65,7 @@ protected:
     void endReceiving();
 
     void onData(std::string_view bytes) override;
+    void ending(const StreamError& error) override;
 
 private:
     void receiveKey(const DialbackElement& request, const std::string& streamId);
@@ -84,9 +86,10 @@ private:
     std::vector<RemoteAllowance::Place> places_;
     std::size_t stanzas_ = 0;  // of this read
     Timer rateTimer_;
+    std::optional<SteadyTime> complainedAt_;  // that it sends too much
     StorePressure pressure_;
     std::shared_ptr<AckWindow> window_;
-    std::deque<std::uint32_t> asked_;
+    Queue<std::uint32_t> asked_;
     Timer late_;
 };
 

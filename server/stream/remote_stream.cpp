@@ -191,6 +191,7 @@ void RemoteStream::end(const StreamError& error) {
     transport_->send(error.toXml());
     transport_->send("</stream:stream>");
     streamErrors.add();
+    ending(error);
     std::string reason{toText(error.condition)};
     if (!error.text.empty()) reason += ": " + error.text;
     transport_->closeGracefully();

@@ -77,6 +77,8 @@ protected:
     virtual void receive(Document element, std::string_view inner) = 0;
     // Nothing more is read or written; called once. The object is freed in a later turn.
     virtual void ended(std::string_view reason) = 0;
+    // We end it, for this.
+    virtual void ending(const StreamError&) {}
     // For the header that an error needs, when none was sent.
     virtual std::string from() const = 0;
     virtual std::string to() const = 0;

@@ -20,7 +20,6 @@ const Log remoteLog{"s2s"};
 
 constexpr auto checkEvery = std::chrono::seconds{5};
 constexpr std::size_t historiesMax = 2000;  // domains whose last failure is remembered
-constexpr std::size_t resumablesMax = 10000;
 constexpr auto safetyCheck = std::chrono::milliseconds{20};
 constexpr int safetyChecksMax = 400;
 
@@ -210,10 +209,10 @@ void Remotes::release(std::uint64_t stream) {
 
 // ---- resumption
 
-void Remotes::keepResumable(const std::string& id, Resumable resumable) {
-    if (resumables_.size() >= resumablesMax && !resumables_.contains(id)) return;
+bool Remotes::keepResumable(const std::string& id, Resumable resumable) {
+    if (!federation_.noteResumable(id, resumable.remote, *this)) return false;
     resumables_.insert_or_assign(id, std::move(resumable));
-    federation_.noteResumable(id, shard_.number());
+    return true;
 }
 
 void Remotes::lostConnection(const std::string& id, std::uint64_t stream) {

@@ -44,7 +44,7 @@ public:
     ~Remotes();
 
     Federation& federation() { return federation_; }
-    Shard& shard() { return shard_; }
+    Shard& shard() const { return shard_; }
     const RemoteSettings& settings() const { return *settings_; }
     void configure(RemoteSettingsPtr settings);
 
@@ -100,7 +100,8 @@ public:
         std::uint64_t attempt = 0;  // the last one to resume it
         Timer expiry{};
     };
-    void keepResumable(const std::string& id, Resumable resumable);
+    // False when its domain, or all together, have as many as they may.
+    bool keepResumable(const std::string& id, Resumable resumable);
     // That of this stream, if it is still the one that has it.
     void lostConnection(const std::string& id, std::uint64_t stream);
     // It goes on where another shard has it.

@@ -130,6 +130,20 @@ TEST_CASE("a value of the right kind within its range is read as the option's ty
           std::vector<std::string>{"PLAIN"});
 }
 
+TEST_CASE("an option that is more than yes or no takes those without quotation marks") {
+    const Option<std::string> mode{
+        .key = "a", .fallback = "auto", .choices = {"auto", "true", "false"}, .help = ""};
+    const OptionRef option{&mode};
+    CHECK(std::any_cast<std::string>(option.read(true).value) == "true");
+    CHECK(std::any_cast<std::string>(option.read(false).value) == "false");
+    CHECK(std::any_cast<std::string>(option.read(std::string{"true"}).value) == "true");
+    CHECK(std::any_cast<std::string>(option.read(std::string{"auto"}).value) == "auto");
+    CHECK_FALSE(option.read(std::string{"yes"}).problem.empty());
+    CHECK_FALSE(option.read(std::int64_t{1}).problem.empty());
+    // Where they are no choice, nothing is read into them.
+    CHECK(OptionRef{&policy}.read(true).problem == "expected a text in quotation marks");
+}
+
 TEST_CASE("a value of the wrong kind or out of range is answered by what was expected") {
     using Raw = OptionRef::Raw;
     const OptionRef size{&fragmentBytesMax};

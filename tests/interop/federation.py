@@ -46,17 +46,19 @@ class Authority:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def certify(self, domain, trusted=True):
-        """The files (chain, key, both) of a certificate for the domain and what is directly below it."""
+    def certify(self, domain, trusted=True, names=None, days=2):
+        """The files (chain, key, both) of a certificate for the domain and what is directly below it; or for another
+        name, or one that has run out (days = -1)."""
         chain, key, both = (self.path(domain + end) for end in (".crt", ".key", ".pem"))
-        names = f"subjectAltName=DNS:{domain},DNS:conference.{domain},DNS:upload.{domain}"
+        name = names or domain
+        names = f"subjectAltName=DNS:{name},DNS:conference.{name},DNS:upload.{name}"
         if trusted:
             openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
                     "/CN=" + domain, "-keyout", key, "-out", self.path("request"))
             with open(self.path("extensions"), "w") as out:
                 out.write(names + "\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth\n")
             openssl("x509", "-req", "-in", self.path("request"), "-CA", self.certificate, "-CAkey",
-                    self.path("ca.key"), "-days", "2", "-extfile", self.path("extensions"), "-out", chain)
+                    self.path("ca.key"), "-days", str(days), "-extfile", self.path("extensions"), "-out", chain)
         else:
             openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
                     "-subj", "/CN=" + domain, "-addext", names, "-keyout", key, "-out", chain)
@@ -189,6 +191,7 @@ class Server:
     PUTS_ASIDE = False  # for the next time, what arrives just when its receiver comes
     log_level = "debug"
     archive = True
+    serves_others = True
 
     def __init__(self, folder, domain, host, authority, names, trusted=True, target=None):
         self.domain, self.host, self.authority, self.names = domain, host, authority, names
@@ -214,7 +217,7 @@ class Server:
         with open(self.log, "ab") as out:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                             env={**os.environ, **(environment or {})}, cwd=self.folder)
-        for port in (self.port, self.s2s_port):
+        for port in (self.port, self.s2s_port) if self.serves_others else (self.port,):
             support.poll(f"{self.domain} listens on {port}", lambda port=port: self.listens(port), 60)
 
     def listens(self, port):
@@ -225,9 +228,12 @@ class Server:
         except OSError:
             return False
 
-    def tail(self):
+    def said(self):
         with open(self.log, errors="replace") as text:
-            return text.read()[-int(os.environ.get("EPODE_TEST_TAIL", "4000")):]
+            return text.read()
+
+    def tail(self):
+        return self.said()[-int(os.environ.get("EPODE_TEST_TAIL", "4000")):]
 
     def kill(self):
         self.process.kill()
@@ -254,6 +260,7 @@ class Server:
 
 
 class Epode(Server):
+    s2s_enabled = "true"
     s2s_settings = ""  # further ones
     settings = ""
 
@@ -283,7 +290,7 @@ enabled = true
 per_address_max = 0
 password_length_min = 1
 [s2s]
-enabled = true
+enabled = {self.s2s_enabled}
 addresses = ["{self.host}"]
 port = {self.s2s_port}
 tls_port = 0

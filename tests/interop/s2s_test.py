@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Epode and another server, each with its own people: s2s_test.py CASE"""
 import base64
+import contextlib
 import hashlib
 import os
 import re
@@ -237,30 +238,40 @@ def share_file(epode, conn, friend, trusted):
 
 # ---- the tests
 
-def run(kind, trusted):
+@contextlib.contextmanager
+def stage(names):
+    """A folder, and the servers in it that the list gets; all of it is gone in the end. What they have said is told when
+    something is wrong."""
     folder = tempfile.mkdtemp(prefix="epode-s2s-")
-    names = federation.NameServer()
-    authority = federation.Authority(folder)
-    epode = federation.Epode(folder, "capulet.example", "127.0.0.2", authority, names, trusted,
-                             "127.0.0.2" if kind.NEEDS_ADDRESSES else None)
-    peer = kind(folder, "montague.example", "127.0.0.3", authority, names, trusted)
+    servers = []
     try:
-        epode.start()
-        peer.start()
-        converse(epode, peer, trusted)
-        peer_away(epode, peer)
-        epode_away(epode, peer)
+        yield folder, servers
     except BaseException:
-        for server in (epode, peer):
+        for server in servers:
             if os.path.exists(server.log):
                 print(f"--- {server.domain}\n{server.tail()}", file=sys.stderr)
         print("--- asked of the name server", *names.asked, sep="\n", file=sys.stderr)
         raise
     finally:
-        for server in (epode, peer):
+        for server in servers:
             server.stop()
         names.server.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(kind, trusted):
+    names = federation.NameServer()
+    with stage(names) as (folder, servers):
+        authority = federation.Authority(folder)
+        epode = federation.Epode(folder, "capulet.example", "127.0.0.2", authority, names, trusted,
+                                 "127.0.0.2" if kind.NEEDS_ADDRESSES else None)
+        peer = kind(folder, "montague.example", "127.0.0.3", authority, names, trusted)
+        servers += [epode, peer]
+        epode.start()
+        peer.start()
+        converse(epode, peer, trusted)
+        peer_away(epode, peer)
+        epode_away(epode, peer)
 
 
 def converse(epode, peer, trusted):
@@ -363,17 +374,17 @@ def epode_away(epode, peer):
 
 def dane():
     """Nobody trusts Montague's certificate, and a dialback is not enough: the signed DNS is."""
-    folder = tempfile.mkdtemp(prefix="epode-s2s-")
     names = federation.SignedNameServer("montague.example")
-    authority = federation.Authority(folder)
-    epode = federation.Epode(folder, "capulet.example", "127.0.0.2", authority, names)
-    peer = federation.Epode(folder, "montague.example", "127.0.0.3", authority, names, trusted=False)
-    with open(os.path.join(folder, "anchors"), "w") as out:
-        out.write(names.anchor())
-    epode.s2s_settings = f'dialback = "never"\nbidirectional = false\ndns_trust_anchors = "{out.name}"'
-    peer.s2s_settings = "bidirectional = false"
-    tlsa = f"_{peer.s2s_port}._tcp.xmpp.montague.example"
-    try:
+    with stage(names) as (folder, servers):
+        authority = federation.Authority(folder)
+        epode = federation.Epode(folder, "capulet.example", "127.0.0.2", authority, names)
+        peer = federation.Epode(folder, "montague.example", "127.0.0.3", authority, names, trusted=False)
+        servers += [epode, peer]
+        with open(os.path.join(folder, "anchors"), "w") as out:
+            out.write(names.anchor())
+        epode.s2s_settings = f'dialback = "never"\nbidirectional = false\ndns_trust_anchors = "{out.name}"'
+        peer.s2s_settings = "bidirectional = false"
+        tlsa = f"_{peer.s2s_port}._tcp.xmpp.montague.example"
         peer.start()
         right = re.search("3 1 1 [0-9a-f]{64}", peer.command("cert", "list", "--json").stdout).group()
         wrong = "3 1 1 " + "00" * 32
@@ -397,17 +408,115 @@ def dane():
             assert part in " ".join(said.split()) or part in said, f"{what}: {said}"
             assert ("believes our certificate" in said) == (what == "right"), f"{what}: {said}"
             print(what + ": as it should be")
-    except BaseException:
-        for server in (epode, peer):
-            if os.path.exists(server.log):
-                print(f"--- {server.domain}\n{server.tail()}", file=sys.stderr)
-        print("--- asked of the name server", *names.asked, sep="\n", file=sys.stderr)
-        raise
-    finally:
-        for server in (epode, peer):
-            server.stop()
-        names.server.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+def auto():
+    """Who has no certificate that others trust is not there for them, until a reload brings one."""
+    names = federation.NameServer()
+    with stage(names) as (folder, servers):
+        authority = federation.Authority(folder)
+        epode = federation.Epode(folder, "capulet.example", "127.0.0.2", authority, names, trusted=False)
+        peer = federation.Epode(folder, "montague.example", "127.0.0.3", authority, names)
+        servers += [epode, peer]
+        epode.s2s_enabled = '"auto"'
+        epode.serves_others = False
+        epode.start()
+        peer.start()
+
+        def said(*words):
+            done = epode.command(*words)
+            return " ".join((done.stdout + done.stderr).split())
+
+        def is_off(why):
+            assert not epode.listens(epode.s2s_port)
+            for words in (["list"], ["show", "montague.example"], ["explain", "montague.example"],
+                          ["ping", "montague.example"]):
+                answer = said("s2s", *words)
+                assert "Federation is off" in answer and why in answer, answer
+            assert why in said("status"), said("status")
+
+        is_off("capulet.example: it is signed by itself")
+        epode.add("juliet")
+        juliet = epode.login("juliet")
+        says(juliet, "romeo@montague.example", "too early")
+        error = juliet.wait(lambda e: e.tag == CLIENT + "message" and e.get("type") == "error", timeout=support.PATIENCE)
+        assert error.find(f".//{STANZAS}remote-server-not-found") is not None, ET.tostring(error)
+
+        # A reload with the same certificate changes nothing, one with a better one does.
+        said("reload")
+        is_off("capulet.example: it is signed by itself")
+        authority.certify("capulet.example")
+        said("reload")
+        assert epode.listens(epode.s2s_port)
+        assert "federation on" in said("status"), said("status")
+        with open(epode.log) as log:
+            told = [line for line in log if "federation is on" in line]
+        assert len(told) == 1 and "capulet.example" in told[0], told
+        peer.add("romeo")
+        romeo = peer.login("romeo")
+        says(juliet, romeo.bare, "at last")
+        hears(romeo, "at last")
+        says(romeo, juliet.bare, "I hear")
+        hears(juliet, "I hear")
+        assert "montague.example can be reached" in said("s2s", "explain", "montague.example")
+
+        # Links are not cut off by a worse one, but a restart begins without.
+        authority.certify("capulet.example", trusted=False)
+        said("reload")
+        assert epode.listens(epode.s2s_port)
+        epode.stop()
+        epode.start()
+        is_off("signed by itself")
+        epode.stop()
+        epode.s2s_enabled = "false"
+        epode.start()
+        is_off("s2s.enabled is false")
+
+
+def refusal(conn, domain):
+    """The text of the error that a request to the domain comes back with."""
+    conn.send_raw(f"<iq type='get' id='q' to='{domain}'><ping xmlns='urn:xmpp:ping'/></iq>")
+    error = conn.wait(lambda e: e.tag == CLIENT + "iq" and e.get("type") == "error", timeout=support.PATIENCE)
+    return " ".join(error.itertext())
+
+
+def certificates():
+    """What a certificate lacks is found and told on both sides, where no dialback helps it."""
+    names = federation.NameServer()
+    with stage(names) as (folder, servers):
+        authority = federation.Authority(folder)
+        epode = federation.Epode(folder, "capulet.example", "127.0.0.2", authority, names)
+        peer = federation.Epode(folder, "montague.example", "127.0.0.3", authority, names)
+        servers += [epode, peer]
+        epode.s2s_settings = 'dialback = "never"'
+        for server in servers:
+            server.start()
+        epode.add("juliet")
+        peer.add("romeo")
+        juliet, romeo = epode.login("juliet"), peer.login("romeo")
+        for what, made, cause in (
+                ("one of its own", {"trusted": False}, "self-signed certificate"),
+                ("one that has run out", {"days": -1}, "certificate has expired"),
+                ("one for another name", {"names": "paris.example"}, "not for montague.example but for paris.example")):
+            authority.certify("montague.example", **made)
+            peer.command("reload")
+            explained = epode.command("s2s", "explain", "montague.example")
+            said = " ".join((explained.stdout + explained.stderr).split())
+            assert cause in said and "montague.example can't be reached" in said, f"{what}: {said}"
+            # Out: it comes back with the cause. In: it is refused, and the line has domain and cause.
+            said_before = len(epode.said())
+            # For a moment it is the cause of the attempt before.
+            support.poll(what + " comes back with its cause", lambda: cause in refusal(juliet, "montague.example"))
+            says(romeo, juliet.bare, what)
+            support.poll(what + " is told", lambda: any(
+                "doesn't show who it is" in line and "montague.example" in line and cause in line
+                for line in epode.said()[said_before:].splitlines()))
+            print(what + ": as it should be")
+        # All of it waits, and arrives when there is nothing to be said against the certificate.
+        authority.certify("montague.example")
+        peer.command("reload")
+        for what in ("one of its own", "one that has run out", "one for another name"):
+            hears(juliet, what)
 
 
 CASES = {
@@ -418,6 +527,8 @@ CASES = {
     "epode": lambda: run(federation.Epode, True),
     "epode_dialback": lambda: run(federation.Epode, False),
     "dane": dane,
+    "auto": auto,
+    "certificates": certificates,
 }
 
 if __name__ == "__main__":

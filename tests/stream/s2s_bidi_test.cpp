@@ -120,6 +120,35 @@ TEST_CASE(
     if (isTrusted) CHECK(verona.madeTo(*verona.capulet) == 0);
 }
 
+TEST_CASE("bidi: when the network hangs, what was on its way back comes once") {
+    const unsigned shards = GENERATE(1u, 3u);
+    const bool isTrusted = GENERATE(true, false);
+    Verona verona{shards, "answer_timeout = '10s'\n"};
+    verona.world.placeOf(*verona.capulet).isTrusted = isTrusted;
+    auto& juliet = verona.capulet->login("juliet@capulet.example/balcony");
+    auto& romeo = verona.montague->login("romeo@montague.example/orchard");
+    juliet.send(chat("romeo@montague.example", "Begin", "m1"));
+    verona.world.advance(15s);
+    REQUIRE(bodies(romeo) == std::vector<std::string>{"Begin"});
+    // It arrives; that it has, doesn't.
+    romeo.send(chat("juliet@capulet.example", "Line 0", "m2"));
+    verona.world.advance(6ms);
+    for (const auto& link : verona.world.links)
+        if (const auto open = link.lock()) open->stall();
+    REQUIRE(bodies(juliet) == std::vector<std::string>{"Line 0"});
+    romeo.send(chat("juliet@capulet.example", "Line 1", "m3"));
+    juliet.send(chat("romeo@montague.example", "I hear", "m4"));
+    // Who has made the connection isn't the first to notice.
+    verona.world.advance(9s);
+    verona.world.advance(40s);
+    CHECK(bodies(juliet) == std::vector<std::string>{"Line 1"});
+    CHECK(bodies(romeo) == std::vector<std::string>{"I hear"});
+    // It goes on as if nothing had been.
+    romeo.send(chat("juliet@capulet.example", "Line 2", "m5"));
+    verona.world.advance(2s);
+    CHECK(bodies(juliet) == std::vector<std::string>{"Line 2"});
+}
+
 TEST_CASE("bidi: when who has made the connection is gone, the other one makes its own") {
     Verona verona;
     auto& juliet = verona.capulet->login("juliet@capulet.example/balcony");
@@ -238,6 +267,47 @@ TEST_CASE("bidi: who acknowledges more than it got loses the connection, and not
     again.send("<a xmlns='urn:xmpp:sm:3' h='1'/>");
     stage.world.advance(5s);
     CHECK(again.streamError().empty());
+}
+
+TEST_CASE("bidi: what was on its way back is sent anew when nobody resumes it") {
+    Stage stage;
+    auto& juliet = stage.server->login("juliet@capulet.example/balcony");
+    auto& peer = stage.secured("montague.example", showing({"montague.example"}));
+    peer.send(bidi).send(Stage::auth("montague.example")).send(header("montague.example"));
+    peer.forget().send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+    REQUIRE(has(peer.next(), "resume='true'"));
+    juliet.send(chat("romeo@montague.example", "Hark", "m1"));
+    stage.world.advance(1s);
+    REQUIRE(has(peer.next(), "Hark"));
+    // It is gone without a word, and there is another one that knows nothing of it.
+    std::vector<std::unique_ptr<Impostor>> impostors;
+    stage.world.say("montague.example", DnsType::A,
+                    {writeAddress(*IpAddress::parse("192.0.2.66"))});
+    stage.world.listeners["192.0.2.66"] = [&](std::unique_ptr<Transport> transport) {
+        impostors.push_back(std::make_unique<Impostor>(std::move(transport), "montague.example"));
+        impostors.back()->features = "<sm xmlns='urn:xmpp:sm:3'/>";
+        impostors.back()->hears = [](Impostor& impostor, const Element& element) {
+            if (element.is("result", "jabber:server:dialback"))
+                impostor.send(
+                    "<db:result from='montague.example' to='capulet.example' type='valid'/>");
+            // An acknowledgement of nothing is no offence, and means nothing.
+            if (element.is("enable", ns::streamManagement))
+                impostor.send("<enabled xmlns='urn:xmpp:sm:3'/><a xmlns='urn:xmpp:sm:3' h='0'/>");
+        };
+    };
+    peer.transport().abort();
+    const auto heard = [&] {
+        std::string text;
+        for (const auto& impostor : impostors)
+            for (const auto& xml : impostor->heard) text += xml;
+        return text;
+    };
+    stage.world.advance(6s);
+    CHECK(has(heard(), "<enable"));
+    CHECK(isNot(heard(), "Hark"));
+    stage.world.advance(10s);
+    CHECK(has(heard(), "Hark"));
+    CHECK(heard().find("Hark") == heard().rfind("Hark"));
 }
 
 TEST_CASE("bidi: on our own connection the other server speaks for itself alone") {

@@ -1,6 +1,9 @@
 // Strangers that connect as servers, and servers that answer what nobody has asked: nobody speaks
 // for a domain that he hasn't shown to be his own.
+#include "core/log.h"
 #include "tests/stream/s2s_peer.h"
+
+#include <algorithm>
 
 using namespace epode;
 
@@ -302,4 +305,199 @@ TEST_CASE("s2s: a DNS that lies, fails or never answers costs its own domain alo
     stage.world.dialled.clear();
     CHECK(has(asked("many.example"), "can't be reached"));
     CHECK(stage.world.dialled.size() <= 8);
+}
+
+TEST_CASE("s2s: a domain has so many sessions that can be resumed, and others keep theirs") {
+    Stage stage{"resumable_per_domain_max = 2\nresumable_max = 3\nresume_timeout = '60s'\n"};
+    const auto enable = [&](const std::string& from) -> std::pair<TestClient*, std::string> {
+        auto& peer = stage.authenticated(from);
+        peer.forget().send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+        return {&peer, peer.next()};
+    };
+    const auto [first, one] = enable("montague.example");
+    const auto [second, two] = enable("montague.example");
+    const auto [third, three] = enable("montague.example");
+    CHECK(has(one, "resume='true'"));
+    CHECK(has(two, "resume='true'"));
+    // It is counted, and acknowledged, all the same.
+    CHECK(has(three, "<enabled"));
+    CHECK(isNot(three, "resume="));
+    CHECK(isNot(three, "id="));
+    third->send(message("romeo@montague.example", "juliet@capulet.example"));
+    third->send("<r xmlns='urn:xmpp:sm:3'/>");
+    stage.world.run();
+    CHECK(has(third->all().back(), "h='1'"));
+    SECTION("another domain has its own") {
+        CHECK(has(enable("paris.example").second, "resume='true'"));
+        // All together have a limit, too.
+        CHECK(isNot(enable("mantua.example").second, "resume="));
+    }
+    SECTION("one that is lost keeps its place until it can't be resumed any more") {
+        first->transport().abort();
+        stage.world.advance(50s);
+        CHECK(isNot(enable("montague.example").second, "resume="));
+        stage.world.advance(11s);
+        CHECK(has(enable("montague.example").second, "resume='true'"));
+    }
+    SECTION("who resumes needs no further one") {
+        second->transport().abort();
+        stage.world.run();
+        const auto at = two.find("id='") + 4;
+        const std::string id = two.substr(at, two.find('\'', at) - at);
+        auto& again = stage.authenticated("montague.example");
+        again.forget().send("<resume xmlns='urn:xmpp:sm:3' h='0' previd='" + id + "'/>");
+        stage.world.advance(1s);
+        CHECK(has(again.next(), "<resumed"));
+        again.transport().abort();
+        stage.world.advance(61s);
+        CHECK(has(enable("montague.example").second, "resume='true'"));
+    }
+}
+
+namespace {
+
+// What the log says of other servers, as long as it is there.
+class Lines {
+public:
+    Lines() {
+        setLogLevel("s2s", LogLevel::Info);
+        setLogSink([this](const LogLine& line) {
+            if (line.area != "s2s") return;
+            std::string text{line.text};
+            for (const auto& field : line.fields)
+                if (const auto* value = std::get_if<std::string_view>(&field.value))
+                    text += " " + std::string{field.key} + "=" + std::string{*value};
+            all_.push_back(std::move(text));
+        });
+    }
+    ~Lines() {
+        setLogSink({});
+        setLogLevel("s2s", before_);
+    }
+    // Whether one of them names the domain and has these words.
+    bool have(std::string_view domain, std::string_view words) const {
+        return std::any_of(all_.begin(), all_.end(), [&](const auto& line) {
+            return has(line, "domain=" + std::string{domain}) && has(line, words);
+        });
+    }
+    std::string text() const {
+        std::string text;
+        for (const auto& line : all_) text += line + "\n";
+        return text;
+    }
+
+private:
+    const LogLevel before_ = logLevel("s2s");
+    std::vector<std::string> all_;
+};
+
+}  // namespace
+
+TEST_CASE("s2s: whoever is refused has a line that names domain and cause") {
+    Lines lines;
+    Stage stage{"stanzas_per_second = 10\nstanzas_burst = 10\ndeny = ['denied.example']\n"};
+    auto& juliet = stage.server->login("juliet@capulet.example/balcony");
+    const auto ends = [&](std::string_view xml) { stage.authenticated().send(xml); };
+    std::string from = "montague.example";
+    std::string words;
+    SECTION("a certificate that nobody trusts") {
+        stage.secured(from, showing({from}, false)).send(Stage::auth(from));
+        words = "unable to get local issuer certificate";
+    }
+    SECTION("a certificate for another name") {
+        stage.secured(from, showing({"paris.example"})).send(Stage::auth(from));
+        words = "not for montague.example but for paris.example";
+    }
+    SECTION("a forged key") {
+        stage.world.add({from});
+        stage.secured(from, showing({"nobody.example"}, false)).send(key(from, domain, "0123"));
+        stage.world.advance(3s);
+        words = "the key is not that domain's";
+    }
+    SECTION("a key of a domain that isn't there") {
+        stage.secured(from, showing({"nobody.example"}, false)).send(key(from, domain));
+        stage.world.advance(3s);
+        words = "doesn't know of it";
+    }
+    SECTION("an answer that nobody has asked for") {
+        stage.secured(from, showing({"nobody.example"}, false))
+            .send("<db:result from='montague.example' to='capulet.example' type='valid'/>");
+        words = "answered what nobody had asked";
+    }
+    SECTION("a denied domain") {
+        from = "denied.example";
+        stage.server->connectServer().send(header(from));
+        words = "not allowed";
+    }
+    SECTION("another domain's stanza") {
+        ends(message("a@paris.example", "juliet@capulet.example"));
+        words = "invalid-from cause=";
+    }
+    SECTION("a stanza for another domain") {
+        ends(message("a@montague.example", "a@paris.example"));
+        words = "host-unknown cause=This connection was not shown to be for paris.example";
+    }
+    SECTION("a stanza for nobody") {
+        ends(message("a@montague.example", ""));
+        words = "improper-addressing";
+    }
+    SECTION("a stanza that is too large") {
+        ends("<message from='a@montague.example' to='juliet@capulet.example'><body>" +
+             std::string(600 * 1024, 'a') + "</body></message>");
+        words = "policy-violation";
+    }
+    SECTION("no XML") {
+        ends("<message></presence>");
+        words = "not-well-formed";
+    }
+    SECTION("what is no stanza") {
+        ends("<hello xmlns='jabber:server'/>");
+        words = "unsupported-stanza-type";
+    }
+    SECTION("a flood") {
+        std::string flood;
+        for (int i = 0; i < 100; ++i)
+            flood += message("a@montague.example", "juliet@capulet.example");
+        ends(flood);
+        words = "sends more than it may";
+    }
+    SECTION("a header for somebody else") {
+        stage.secured(from, showing({from})).send(Stage::auth(from)).send(header("paris.example"));
+        words = "invalid-from";
+    }
+    SECTION("a DNS without an answer") {
+        for (const std::string service : {"_xmpp-server._tcp.", "_xmpps-server._tcp."})
+            stage.world.say(service + from, DnsType::Srv, DnsAnswer::Outcome::Failed,
+                            "no name server has answered in time");
+        juliet.send(chat("romeo@montague.example", "Hark"));
+        stage.world.advance(10s);
+        words = "no name server has answered in time";
+    }
+    stage.world.run();
+    INFO(lines.text());
+    CHECK(lines.have(from, words));
+}
+
+TEST_CASE("s2s: what nobody has asked on our own connection is told once") {
+    Lines lines;
+    Stage stage;
+    auto& juliet = stage.server->login("juliet@capulet.example/balcony");
+    stage.world.say("mantua.example", DnsType::A, {writeAddress(*IpAddress::parse("192.0.2.66"))});
+    std::vector<std::unique_ptr<Impostor>> impostors;
+    stage.world.listeners["192.0.2.66"] = [&](std::unique_ptr<Transport> transport) {
+        impostors.push_back(std::make_unique<Impostor>(std::move(transport), "mantua.example"));
+        impostors.back()->act = [](Impostor& impostor) {
+            for (int i = 0; i < 50; ++i)
+                impostor.send(
+                    "<db:verify from='paris.example' to='capulet.example' id='1' type='valid'/>"
+                    "<db:verify from='mantua.example' to='capulet.example' id='1' type='valid'/>");
+        };
+    };
+    juliet.send(chat("a@mantua.example", "Hark"));
+    stage.world.advance(5s);
+    INFO(lines.text());
+    CHECK(lines.have("mantua.example", "answered what nobody had asked"));
+    const auto all = lines.text();
+    const auto first = all.find("nobody had asked");
+    CHECK(all.find("nobody had asked", first + 1) == all.npos);
 }

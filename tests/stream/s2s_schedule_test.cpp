@@ -189,8 +189,8 @@ public:
         // Without resumption what was on its way comes a second time.
         world_.s2s = weather != Weather::Rain && below(3) == 0 ? "resume_timeout = '0s'\n"
                                                                : "resume_timeout = '90s'\n";
-        // In both directions on one connection, only one end can resume it: when that one hasn't
-        // noticed yet that it is lost, the other one sends a second time what was on its way.
+        // In both directions on one connection, only one end can resume it: when the network hangs for
+        // longer than the other one waits for that, it sends a second time what was on its way.
         isBidirectional_ = below(2);
         if (!isBidirectional_) world_.s2s += "bidirectional = false\n";
         servers_[0] = &world_.add({"capulet.example"}, {}, 1 + unsigned(seed % 3));

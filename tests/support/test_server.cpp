@@ -228,7 +228,7 @@ void TestServer::reload(std::string_view toml) {
     configure(toml);
     server_->replace(settings_);
     components_->configure(*settings_, componentDomains_);
-    if (federation_) federation_->configure(*settings_);
+    if (federation_) federation_->configure(*settings_, true);
     rewire();
 }
 
@@ -289,7 +289,7 @@ void TestServer::startFederation() {
                           .dialer = neighbourhood_->dialer,
                           .tls = tls_,
                           .clientTls = [](const std::string&, bool) { return clientTls; }},
-        *settings_);
+        *settings_, true);
     server_->addElsewhere(*federation_);
 }
 
