@@ -50,7 +50,7 @@ bool listens(const Config& config, const Settings& settings, std::string_view po
     const auto section = port.substr(0, port.find('.'));
     if (section == "listen" || section == "http") return true;
     if (section == "component") return !config.components.empty();
-    if (section == "s2s") return RemoteListen{settings}.isEnabled;
+    if (section == "s2s") return remoteMode(settings) != RemoteMode::Never;
     return isEnabled(config, section);
 }
 

@@ -50,7 +50,7 @@ TEST_CASE("two parts of the server that would listen at the same place are told,
         {"[listen]\ntls_port = 5347\n" + component,
          "epode.toml:2:1: listen.tls_port is 5347, and so is component.port: both would listen at "
          "127.0.0.1 port 5347; give one of them another port (0 for none), or other addresses."},
-        {"[s2s]\nenabled = true\n\nport = 5280\naddresses = ['127.0.0.1']\n",
+        {"[s2s]\n\n\nport = 5280\naddresses = ['127.0.0.1']\n",
          "epode.toml:4:1: s2s.port is 5280, and so is http.plain_port: both would listen at "
          "127.0.0.1 port "
          "5280; give one of them another port (0 for none), or other addresses."},
@@ -90,7 +90,7 @@ TEST_CASE("ports that never meet may be the same") {
         "",
         // No component, no listener for one.
         "[component]\nport = 5222\n",
-        "[s2s]\nport = 5222\n",
+        "[s2s]\nenabled = false\nport = 5222\n",
         "[proxy65]\nport = 5222\n",
         "[listen]\nstarttls_port = 0\ntls_port = 0\n[http]\ntls_port = 0\nplain_port = 0\n",
         "[component]\naddresses = ['127.0.0.2']\nport = 5280\n" + component,
