@@ -130,6 +130,7 @@ void TestDatabase::schedule(Executor& executor) {
 
 void TestDatabase::commit() {
     isScheduled_ = false;
+    tick_ = {};
     if (isStalled_) return;
     auto writes = std::exchange(writes_, {});
     // The rows of a queue go in together, with the first of them.
