@@ -117,7 +117,6 @@ void LiveGroups::reload() {
     }
     start(load(), [self = shared_from_this()](std::optional<std::shared_ptr<const Directory>> made,
                                               std::exception_ptr failure) {
-        Executor& executor = *Executor::current();
         if (!failure) self->publish(std::move(*made));
         bool again = false;
         {
@@ -128,10 +127,19 @@ void LiveGroups::reload() {
         if (failure) {
             groupLog.warning("the groups could not be read; it is tried again",
                              {{"host", self->host_}});
-            self->retry_ = executor.after(reloadAgain, [self = self.get()] { self->reload(); });
+            self->retryLater();
         } else if (again) {
             self->reload();
         }
+    });
+}
+
+// Whoever has asked: the timer belongs to the first shard.
+void LiveGroups::retryLater() {
+    Executor& executor = server_.shard(0).executor();
+    executor.post([weak = weak_from_this(), &executor] {
+        if (const auto self = weak.lock())
+            self->retry_ = executor.after(reloadAgain, [self = self.get()] { self->reload(); });
     });
 }
 

@@ -41,6 +41,7 @@ public:
 
 private:
     Task<std::shared_ptr<const Directory>> load();
+    void retryLater();
     void publish(std::shared_ptr<const Directory> directory);
     void show(Shard& shard);
 
@@ -52,7 +53,7 @@ private:
     std::size_t membersMax_ = 0;
     bool isReloading_ = false;
     bool isStale_ = false;
-    Timer retry_;
+    Timer retry_;  // of the first shard
 };
 
 }  // namespace epode

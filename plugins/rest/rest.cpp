@@ -105,10 +105,8 @@ Service::Service(PluginContext& context)
       idempotency_{server_.database(), limits_.keyLifetime, limits_.keysMax},
       document_{openApiDocument()},
       page_{humanPage()} {
-    for (unsigned i = 0; i < server_.shardCount(); ++i) {
-        here_.push_back(std::make_shared<Here>());
-        here_.back()->idle = limits_.sessionIdle;
-    }
+    for (unsigned i = 0; i < server_.shardCount(); ++i)
+        here_.push_back(std::make_shared<Here>(server_.shard(i).executor(), limits_.sessionIdle));
     // Bodies are counted as they come, against what their operation takes: see serving.cpp.
     context.route({.methods = {HttpMethod::Get, HttpMethod::Post, HttpMethod::Put,
                                HttpMethod::Patch, HttpMethod::Delete},
@@ -118,6 +116,14 @@ Service::Service(PluginContext& context)
                   this, &Service::answer);
     context.on(&Services::releaseOutput, Phase::Act, this, &Service::release);
     if (context.isFirstHost()) context.inBackground(sweepEvery, this, &Service::expireKeys);
+}
+
+// Whichever shard lets go of it last: what belongs to one ends on its thread.
+Service::~Service() {
+    for (auto& here : here_) {
+        Executor& executor = here->executor;
+        executor.post([here = std::move(here)] {});
+    }
 }
 
 Task<Duration> Service::expireKeys() {

@@ -45,6 +45,7 @@ struct Limits {
 class Service final : public Plugin {
 public:
     explicit Service(PluginContext& context);
+    ~Service() override;
 
     // Of all that can be asked for; the same for every server.
     static const std::vector<Operation>& operations();
@@ -143,16 +144,18 @@ private:
 
     // Of one shard. Its clients may end a little later than this object.
     struct Here : std::enable_shared_from_this<Here> {
+        Here(Executor& ofShard, Duration ofIdle) : executor{ofShard}, idle{ofIdle} {}
         struct Clients {
             ClientPtr usual;
             std::vector<ClientPtr> listening;
             std::vector<ClientPtr> leaving;
         };
         std::map<std::string, Clients> clients;  // by bare address
-        Duration idle{};
+        Executor& executor;
+        const Duration idle;
         Timer sweep;  // while there are clients
-        void sweepLater(Executor& executor);
-        void endIdle(Executor& executor);
+        void sweepLater();
+        void endIdle();
         void ended(const std::string& account, const ClientPtr& client);
         // The client that is there for requests, if there is one.
         ClientPtr usual(const std::string& account);

@@ -305,22 +305,22 @@ Service::Found Service::begin(Account& account, std::string address, Use use) {
         const auto gone = ofClient.lock();
         if (there && gone) there->ended(bare, gone);
     };
-    if (!mine.sweep) mine.sweepLater(account.shard().executor());
+    if (!mine.sweep) mine.sweepLater();
     return {client, std::nullopt};
 }
 
-void Service::Here::sweepLater(Executor& executor) {
-    sweep = executor.after(idle / 2, [this, &executor] { endIdle(executor); });
+void Service::Here::sweepLater() {
+    sweep = executor.after(idle / 2, [this] { endIdle(); });
 }
 
-void Service::Here::endIdle(Executor& executor) {
+void Service::Here::endIdle() {
     const SteadyTime before = executor.now() - idle;
     std::vector<ClientPtr> over;
     for (const auto& [bare, mine] : clients)
         if (mine.usual && mine.usual->isIdle() && mine.usual->lastUsed() <= before)
             over.push_back(mine.usual);
     for (const auto& client : over) client->close();
-    sweepLater(executor);
+    sweepLater();
 }
 
 void Service::Here::ended(const std::string& account, const ClientPtr& client) {

@@ -70,11 +70,23 @@ void SimExecutor::post(UniqueFunction<void()> work) {
 }
 
 void SimExecutor::atEndOfTurn(UniqueFunction<void()> work) {
+    requireOwnThread();
     if (!isStopped_) endOfTurn_.push_back(std::move(work));
 }
 
 Timer SimExecutor::after(Duration delay, UniqueFunction<void()> work) {
+    requireOwnThread();
     return {*this, timers_.add(now() + std::max(delay, Duration::zero()), std::move(work))};
+}
+
+void SimExecutor::cancelTimer(std::uint64_t id) {
+    requireOwnThread();
+    timers_.cancel(id);
+}
+
+void SimExecutor::requireOwnThread() const {
+    if (current() && !isCurrent() && !isStopped_)
+        throw std::logic_error{"a timer of another executor's: with threads this is a race"};
 }
 
 void SimExecutor::stop() {
@@ -409,12 +421,12 @@ std::string SimTransport::localAddress() const {
 void SimTransport::fail(std::string reason) {
     if (phase_ == Phase::Closed) return;
     phase_ = Phase::Closed;
-    linger_.cancel();
     failure_ = std::move(reason);
     if (!isMoving_) later(&SimTransport::tellFailure);
 }
 
 void SimTransport::tellFailure() {
+    linger_.cancel();  // not in `fail`, which may come from the other end's turn
     if (failure_.empty()) return;
     const auto failure = std::exchange(failure_, {});
     user_->onClosed(failure);

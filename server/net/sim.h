@@ -72,7 +72,10 @@ private:
     void turn();
     void at(SteadyTime time, UniqueFunction<void()> work) { timers_.add(time, std::move(work)); }
     void atFlush(UniqueFunction<void()> work) { flushes_.push_back(std::move(work)); }
-    void cancelTimer(std::uint64_t id) override { timers_.cancel(id); }
+    void cancelTimer(std::uint64_t id) override;
+    // All turns share one thread here; where each executor has its own, this would be a race. Tests
+    // themselves may do what they like between the turns.
+    void requireOwnThread() const;
     bool isTimerSet(std::uint64_t id) const override { return timers_.isSet(id); }
 
     Simulation& simulation_;

@@ -79,6 +79,8 @@ public:
     std::optional<AddressLimit::Place> placeFor(const std::string& address);
     // Room in the queues of all domains; false when there is none.
     bool reserve(std::size_t bytes);
+    // For what is there already, room or not.
+    void occupy(std::size_t bytes) { queuedBytes_.fetch_add(bytes, std::memory_order_relaxed); }
     void release(std::size_t bytes) { queuedBytes_.fetch_sub(bytes, std::memory_order_relaxed); }
     // Numbers grow, also over a restart.
     std::int64_t nextRow(WallTime now);

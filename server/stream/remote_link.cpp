@@ -202,7 +202,7 @@ void RemoteLink::restore(Stored stored) {
               .isDurable = true,
               .isPatient = true};
     const std::size_t cost = item.stanza->cost();
-    remotes_.federation().reserve(cost);
+    remotes_.federation().occupy(cost);
     bytes_ += cost;
     queuedStanzas.add();
     items_.push_back(std::move(item));

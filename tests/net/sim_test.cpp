@@ -4,6 +4,7 @@
 #include "tests/support/catch.h"
 
 #include <functional>
+#include <stdexcept>
 
 using namespace epode;
 
@@ -73,6 +74,28 @@ std::string pattern(std::size_t size) {
 const TlsServerContext noCertificate;
 
 }  // namespace
+
+TEST_CASE("a timer is set and cancelled in turns of its own executor, or by the test") {
+    Simulation simulation;
+    SimExecutor& one = simulation.addExecutor();
+    SimExecutor& other = simulation.addExecutor();
+    Timer timer = one.after(std::chrono::seconds{1}, [] {});
+    bool isAsked = false;
+    other.post([&] {
+        isAsked = true;
+        CHECK_THROWS_AS(one.after(std::chrono::seconds{1}, [] {}), std::logic_error);
+        CHECK_THROWS_AS(one.atEndOfTurn([] {}), std::logic_error);
+        CHECK_THROWS_AS(timer.cancel(), std::logic_error);
+    });
+    simulation.runUntilIdle();
+    CHECK(isAsked);
+    one.post([&] {
+        timer = one.after(std::chrono::seconds{1}, [] {});
+        timer.cancel();
+    });
+    simulation.runUntilIdle();
+    CHECK_FALSE(timer);
+}
 
 TEST_CASE("simulated time moves only when the test moves it, from timer to timer") {
     Simulation simulation;

@@ -166,6 +166,34 @@ TEST_CASE("s2s: what waits survives a restart and a crash of the sender's server
     CHECK(romeo.next().empty());
 }
 
+TEST_CASE("s2s: more than may wait comes back from a restart, and then there is room again") {
+    Verona verona;
+    auto& juliet = verona.capulet->login("juliet@capulet.example/balcony");
+    auto& romeo = verona.montague->login("romeo@montague.example/orchard");
+    verona.world.silent.insert(verona.world.addressOf(*verona.montague));
+    const std::string sonnet(20'000, 'x');
+    constexpr int count = 60;
+    for (int i = 0; i < count; ++i) {
+        juliet.send(chat("romeo@montague.example", sonnet, "l" + std::to_string(i)));
+        verona.world.advance(1s);
+    }
+    CHECK(juliet.all().empty());
+    verona.capulet->configure("[s2s]\nenabled = true\nqueues_bytes_max = '1MiB'\n");
+    verona.capulet->restart();
+    auto& again = verona.capulet->login("juliet@capulet.example/balcony");
+    // Nothing more fits.
+    again.send(chat("romeo@montague.example", "Hark"));
+    verona.world.advance(1s);
+    CHECK(has(again.next(), "<resource-constraint"));
+    verona.world.silent.clear();
+    verona.world.advance(120s);
+    CHECK(romeo.all().size() == count);
+    again.send(chat("romeo@montague.example", "Hark"));
+    verona.world.advance(1s);
+    CHECK(has(romeo.next(), "Hark"));
+    CHECK(again.all().empty());
+}
+
 TEST_CASE("s2s: after the time a message that could not be sent comes back, once, with the cause") {
     Verona verona{1, 1, {}, "queue_time = '1min'"};
     auto& juliet = verona.capulet->login("juliet@capulet.example/balcony");

@@ -21,6 +21,14 @@ public:
             };
         });
     }
+    // The timer ends before its loop does, on its thread.
+    ~AnsweringServer() {
+        server_.run([this] {
+            server_.whenAccepted = {};
+            server_.users.clear();
+            dripping_ = {};
+        });
+    }
 
     // "" lets the client wait.
     void answer(std::string bytes) {

@@ -61,6 +61,11 @@ void TestDatabase::open() {
 
 void TestDatabase::goOn() {
     isStalled_ = false;
+    // A commit that was to take long and need not any more.
+    if (delay_ == Duration::zero() && tick_) {
+        tick_ = {};
+        isScheduled_ = false;
+    }
     for (auto& read : std::exchange(reads_, {})) run(std::move(read));
     if (!writes_.empty()) schedule(*writes_.front().executor);
 }
@@ -125,6 +130,7 @@ void TestDatabase::schedule(Executor& executor) {
 
 void TestDatabase::commit() {
     isScheduled_ = false;
+    tick_ = {};
     if (isStalled_) return;
     auto writes = std::exchange(writes_, {});
     // The rows of a queue go in together, with the first of them.
