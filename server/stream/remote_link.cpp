@@ -383,6 +383,7 @@ void RemoteLink::store(Item& item) {
     if (!item.isDurable || item.row != Row::None || !item.stanza) return;
     auto& executor = remotes_.shard().executor();
     item.row = Row::Writing;
+    ++rowsBeingWritten_;
     item.rowId = remotes_.federation().nextRow(executor.wallNow());
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(item.expires - now());
     QueuedStanza row{.id = item.rowId,
@@ -397,6 +398,7 @@ void RemoteLink::store(Item& item) {
          &store = remotes_.federation().store(), &executor](std::exception_ptr failure) {
             RemoteLink* link = *self;
             if (!link) return;
+            --link->rowsBeingWritten_;
             Item* item = link->find(number);
             if (!item || !item->stanza) {
                 if (!failure) store.remove(executor, rowId, {});
@@ -892,10 +894,8 @@ void RemoteLink::storeAndEnd() {
 }
 
 void RemoteLink::finishClosing() {
-    if (!isStoring_) return;
-    const bool isDone = std::none_of(items_.begin(), items_.end(),
-                                     [](const Item& item) { return item.row == Row::Writing; });
-    if (isDone) kept_.reset();
+    // Also those of what has been confirmed meanwhile: they are removed when they are there.
+    if (isStoring_ && rowsBeingWritten_ == 0) kept_.reset();
 }
 
 void RemoteLink::probe(UniqueFunction<void()> done) {

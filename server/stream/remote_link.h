@@ -204,6 +204,7 @@ private:
     Queue<Item> items_;  // the first `written_` are on their way
     std::size_t written_ = 0;
     std::size_t bytes_ = 0;
+    std::size_t rowsBeingWritten_ = 0;
     std::uint64_t next_ = 1;
     Timer sweeping_;
     Timer flushing_;  // what did not fit
