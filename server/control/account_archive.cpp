@@ -111,7 +111,8 @@ Task<std::int64_t> exportArchive(AccountRef account, AccountSink& sink) {
         }
         more = !page.isComplete && !page.entries.empty();
         if (!more && count > 0) xml += "</archive>";
-        if (!xml.empty()) co_await sink.write(std::move(xml));
+        if (xml.empty()) continue;
+        co_await sink.write(std::move(xml));
     }
     co_return count;
 }

@@ -1,6 +1,7 @@
 #include "net/certificate.h"
 
 #include "core/digest.h"
+#include "net/openssl_owned.h"
 #include "net/tls_error.h"
 
 #include <openssl/asn1.h>
@@ -20,14 +21,10 @@ namespace epode {
 
 namespace {
 
-template <typename T, void (*release)(T*)>
-struct Release {
-    void operator()(T* object) const { release(object); }
-};
-using X509Ptr = std::unique_ptr<X509, Release<X509, X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Release<EVP_PKEY, EVP_PKEY_free>>;
-using NamesPtr = std::unique_ptr<GENERAL_NAMES, Release<GENERAL_NAMES, GENERAL_NAMES_free>>;
-using BioPtr = std::unique_ptr<BIO, Release<BIO, BIO_free_all>>;
+using X509Ptr = Owned<X509, X509_free>;
+using KeyPtr = Owned<EVP_PKEY, EVP_PKEY_free>;
+using NamesPtr = Owned<GENERAL_NAMES, GENERAL_NAMES_free>;
+using BioPtr = Owned<BIO, BIO_free_all>;
 
 WallTime toWallTime(const ASN1_TIME* time) {
     std::tm parts{};

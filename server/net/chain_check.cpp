@@ -1,5 +1,6 @@
 #include "net/chain_check.h"
 
+#include "net/openssl_owned.h"
 #include "net/tls_error.h"
 
 #include <openssl/err.h>
@@ -11,17 +12,6 @@
 #include <memory>
 
 namespace epode {
-
-namespace {
-
-template <typename T, void (*release)(T*)>
-struct Release {
-    void operator()(T* object) const { release(object); }
-};
-template <typename T, void (*release)(T*)>
-using Owned = std::unique_ptr<T, Release<T, release>>;
-
-}  // namespace
 
 std::string chainProblem(const std::string& certificateFile, const std::string& authorities) {
     ERR_clear_error();

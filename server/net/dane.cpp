@@ -1,6 +1,7 @@
 #include "net/dane.h"
 
 #include "core/digest.h"
+#include "net/openssl_owned.h"
 #include "net/tls_error.h"
 
 #include <openssl/err.h>
@@ -14,13 +15,6 @@
 namespace epode {
 
 namespace {
-
-template <typename T, void (*release)(T*)>
-struct Release {
-    void operator()(T* object) const { release(object); }
-};
-template <typename T, void (*release)(T*)>
-using Owned = std::unique_ptr<T, Release<T, release>>;
 
 constexpr std::size_t shownBytes = 64;  // SHA-512
 

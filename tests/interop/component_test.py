@@ -165,6 +165,16 @@ def start(log, *command):
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
 
+async def info_when_connected(client, domain):
+    """What the component tells of itself, as soon as it has connected."""
+    for _ in range(support.PATIENCE * 10):
+        try:
+            return await client["xep_0030"].get_info(jid=domain)
+        except IqError:
+            await asyncio.sleep(0.1)  # lint: polls
+    raise AssertionError(f"{domain} has not connected")
+
+
 async def gateway():
     """biboumi: Romeo (XMPP) and Mercutio (IRC) speak to each other, in a channel and in private."""
     biboumi, ngircd = support.need("biboumi"), support.need("ngircd")
@@ -185,17 +195,7 @@ async def gateway():
     try:
         romeo = await Client("romeo", plugins=("xep_0030", "xep_0045")).online()
 
-        async def connected():
-            try:
-                await romeo["xep_0030"].get_info(jid=IRC)
-                return True
-            except IqError:
-                return False
-        for _ in range(support.PATIENCE * 10):
-            if await connected():
-                break
-            await asyncio.sleep(0.1)  # lint: polls
-        info = await romeo["xep_0030"].get_info(jid=IRC)
+        info = await info_when_connected(romeo, IRC)
         assert any(identity[:2] == ("conference", "irc") for identity in info["disco_info"]["identities"]), info
 
         async def irc_client():
@@ -253,17 +253,7 @@ async def rooms():
     try:
         romeo, juliet = [await Client(name, plugins=("xep_0030", "xep_0045")).online() for name in ("romeo", "juliet")]
 
-        async def connected():
-            try:
-                await romeo["xep_0030"].get_info(jid=ROOMS)
-                return True
-            except IqError:
-                return False
-        for _ in range(support.PATIENCE * 10):
-            if await connected():
-                break
-            await asyncio.sleep(0.1)  # lint: polls
-        info = await romeo["xep_0030"].get_info(jid=ROOMS)
+        info = await info_when_connected(romeo, ROOMS)
         assert any(identity[0] == "conference" for identity in info["disco_info"]["identities"]), info
         room, joined = f"verona@{ROOMS}", {romeo: [], juliet: []}
         for one, other in ((romeo, juliet), (juliet, romeo)):

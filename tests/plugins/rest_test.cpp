@@ -377,17 +377,27 @@ TEST_CASE("contacts are asked, accepted, denied and removed") {
     CHECK(stage.get("/contacts", stage.tokenOf("romeo")).list("contacts").size() <= 1);
 }
 
-TEST_CASE("rooms are noted, found and looked at") {
-    Stage stage;
-    const auto token = stage.tokenOf("juliet");
+namespace {
+
+// Romeo is in it.
+std::string openBalcony(Stage& stage) {
     auto& romeo = stage.server.login(romeos + "/orchard");
-    const std::string room = "balcony@conference.capulet.example";
+    std::string room = "balcony@conference.capulet.example";
     romeo.send("<presence to='" + room +
                "/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
     romeo.ask("set",
               "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' "
               "type='submit'/></query>",
               room);
+    return room;
+}
+
+}  // namespace
+
+TEST_CASE("rooms are noted, found and looked at") {
+    Stage stage;
+    const auto token = stage.tokenOf("juliet");
+    const std::string room = openBalcony(stage);
     CHECK(stage.get("/rooms", token).list("rooms").empty());
     CHECK(stage.ask("PUT", "/rooms/" + room, token, R"({"name":"The balcony","nick":"Jul"})")
               .status == 201);
@@ -415,14 +425,7 @@ TEST_CASE("rooms are noted, found and looked at") {
 TEST_CASE("the list has rooms that one is in, noted or not, and nobody else's") {
     Stage stage{"[rest]\nsession_idle = '20 s'"};
     const auto token = stage.tokenOf("juliet");
-    auto& romeo = stage.server.login(romeos + "/orchard");
-    const std::string room = "balcony@conference.capulet.example";
-    romeo.send("<presence to='" + room +
-               "/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
-    romeo.ask("set",
-              "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' "
-              "type='submit'/></query>",
-              room);
+    const std::string room = openBalcony(stage);
     const auto list = [&](const std::string& whose) {
         std::string text;
         for (const auto& each : stage.get("/rooms", whose).list("rooms"))
