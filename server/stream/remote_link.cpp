@@ -767,6 +767,9 @@ void RemoteLink::offered(RemoteReverse::Offer offer) {
     // Who connects anew has lost what it had.
     if (reverse_) {
         const auto before = reverse_->offer();
+        // What it has sent there and we have not read comes again, and would be too late then.
+        reverse_->endWith(
+            {.condition = StreamCondition::Conflict, .text = "You have connected anew."});
         withdrawn(before.shard, before.stream, "the other server has connected anew", Loss::Broken);
     }
     lastUsed_ = now();

@@ -269,6 +269,31 @@ TEST_CASE("bidi: who acknowledges more than it got loses the connection, and not
     CHECK(again.streamError().empty());
 }
 
+TEST_CASE("bidi: what was said before the other server has connected anew doesn't come after it") {
+    Stage stage;
+    auto& juliet = stage.server->login("juliet@capulet.example/balcony");
+    beyondReach(stage, "montague.example");
+    const auto connect = [&]() -> TestClient& {
+        auto& peer = stage.secured("montague.example", showing({"montague.example"}));
+        peer.send(bidi).send(Stage::auth("montague.example")).send(header("montague.example"));
+        peer.forget().send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+        CHECK(has(peer.next(), "<enabled"));
+        return peer;
+    };
+    auto& before = connect();
+    auto& after = connect();
+    stage.world.advance(1s);
+    CHECK(before.streamError() == "conflict");
+    after.send(message("romeo@montague.example", "juliet@capulet.example"));
+    before.send(message("tybalt@montague.example", "juliet@capulet.example"));
+    stage.world.advance(5s);
+    CHECK(after.streamError().empty());
+    std::string heard;
+    for (const auto& xml : juliet.all()) heard += xml;
+    CHECK(has(heard, "from='romeo@montague.example"));
+    CHECK(isNot(heard, "tybalt"));
+}
+
 TEST_CASE("bidi: what was on its way back is sent anew when nobody resumes it") {
     Stage stage;
     auto& juliet = stage.server->login("juliet@capulet.example/balcony");
